@@ -43,7 +43,7 @@ apt_open() {
   [ -n "$mirror" ] || die "the machine's apt sources name no Debian archive; set VIV_DEBIAN_MIRROR to the URL of one"
   [ -r "$DEBIAN_KEYRING" ] || die "no keyring at $DEBIAN_KEYRING; apt-get install debian-archive-keyring"
   APT_DIR=$VIV_CACHE/debian/apt/$DEBIAN_SUITE-$arch
-  mkdir -p "$APT_DIR"/{lists/partial,archives/partial,empty}
+  mkdir -p "$APT_DIR"/{lists/partial,archives/partial,empty/partial}
   exec 8>"$APT_DIR/lock"
   flock -n 8 || { say "waiting for another fetch in $APT_DIR"; flock 8; }
   : >"$APT_DIR/status"
@@ -96,14 +96,15 @@ papt() {
   "$tool" -c "$APT_DIR/apt.conf" "$@"
 }
 
-# apt_closure PACKAGE...: prints "FILE" of each package and of all that it depends on, in a system where nothing is installed.
+# apt_closure PACKAGE...: prints the file of each package and of all that it depends on, in a system where nothing is
+# installed. apt leaves out what it has fetched already, hence the empty archive.
 apt_closure() {
-  papt apt-get -qq -y --print-uris install "$@" | awk '{ print $2 }' | sort
+  papt apt-get -qq -y -o "Dir::Cache::Archives=$APT_DIR/empty" --print-uris install "$@" | awk '{ print $2 }' | sort
 }
 
-# apt_files PACKAGE...: prints "FILE" of just these packages.
+# apt_files PACKAGE...: prints the file of just these packages.
 apt_files() {
-  papt apt-get -qq --print-uris download "$@" | awk '{ print $2 }' | sort
+  (cd "$APT_DIR/empty" && papt apt-get -qq --print-uris download "$@") | awk '{ print $2 }' | sort
 }
 
 # apt_fetch_closure PACKAGE... / apt_fetch PACKAGE...: put the files into $APT_DIR/archives (checked by apt against the signed lists).
