@@ -1,0 +1,1 @@
+export { VivError } from "./core/errors.ts";
