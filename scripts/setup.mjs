@@ -30,7 +30,8 @@ export function install() {
   const installed = mtime(join(root, "node_modules/.package-lock.json"));
   if (installed >= mtime(join(root, "package-lock.json")) && installed > 0) return;
   if (process.stderr.isTTY) console.error("vivarium: installing dependencies");
-  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  // Not `npm ci`: it refuses a lock file without download addresses when packages of other platforms are optional.
+  run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]);
 }
 
 /** Compiles `src/` to `dist/` unless `dist/` is newer than every source. */
