@@ -40,7 +40,11 @@ export function build({ force = false } = {}) {
   const inputs = ["src", "conformance", "bench", "scripts", "package-lock.json"].concat(
     readdirSync(root).filter((name) => name.startsWith("tsconfig")),
   );
-  if (!force && stamp >= Math.max(...inputs.map((name) => newest(join(root, name))))) return;
+  if (
+    !force &&
+    stamp >= Math.max(...inputs.filter((name) => existsSync(join(root, name))).map((name) => newest(join(root, name))))
+  )
+    return;
   if (process.stderr.isTTY) console.error("vivarium: compiling");
   run(process.execPath, [join(root, "scripts/build.mjs")]);
 }
