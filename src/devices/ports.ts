@@ -44,6 +44,8 @@ export interface MmioDevice {
   write(offset: number, size: 1 | 2 | 4, value: number): void;
   read64?(offset: number): bigint;
   write64?(offset: number, value: bigint): void;
+  /** How often the guest did what it should not, by kind; for `--stats`. */
+  readonly misuse?: { readonly counts: Readonly<Record<string, number>> };
   /** Back to the state after power-on; backends stay attached. */
   reset(): void;
   /** The state, as plain data with a schema name and version (`{ schema: "uart16550", version: 1, ... }`). */
