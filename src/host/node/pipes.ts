@@ -1,0 +1,49 @@
+import { drained } from "./terminal.ts";
+
+/** Where a process's input goes. */
+export interface InputPeer {
+  write(bytes: Uint8Array): Promise<void>;
+  end(): void;
+}
+
+/**
+ * Gives this process's standard input to a guest as fast as it takes it, its end included.
+ * @returns a function that stops
+ */
+export function pipeStandardInput(peer: InputPeer): () => void {
+  const { stdin } = process;
+  let isStopped = false;
+  const take = (bytes: Uint8Array) => {
+    stdin.pause();
+    void peer.write(bytes).then(() => isStopped || stdin.resume());
+  };
+  const end = () => peer.end();
+  stdin.on("data", take).on("end", end).on("error", end);
+  return () => {
+    isStopped = true;
+    stdin.off("data", take).off("end", end).off("error", end);
+    stdin.pause();
+    // A pipe that nobody writes to would keep the process alive.
+    stdin.unref?.();
+  };
+}
+
+/**
+ * Writes a guest's output to a stream of this process, no faster than that goes. Done when the output has ended.
+ * @param broken called when nobody reads the stream any more (`EPIPE`)
+ */
+export async function pipeOutput(
+  output: AsyncIterable<Uint8Array>,
+  stream: NodeJS.WriteStream,
+  broken: () => void,
+): Promise<void> {
+  let isBroken = false;
+  stream.on("error", () => {
+    isBroken = true;
+    broken();
+  });
+  for await (const bytes of output) {
+    if (isBroken) continue;
+    if (!stream.write(bytes)) await drained(stream);
+  }
+}
