@@ -1,5 +1,4 @@
-import type { FunctionBuilder } from "../wasm/function.ts";
-import type { F32, F64, Func, Global, Local } from "../wasm/types.ts";
+import type { Func, Global } from "../wasm/types.ts";
 
 /**
  * Rounding modes, as every function of this room takes them in its parameter `rm` (RISC-V unprivileged spec,
@@ -25,70 +24,61 @@ export interface FloatOptions {
   readonly tininess?: "afterRounding" | "beforeRounding";
 }
 
-/** Operations of one format on raw bits `T` (i64 for binary64, i32 for binary32). The last i32 parameter, where there is one, is `rm`. */
-export interface FormatFunctions<T extends "i32" | "i64"> {
-  readonly add: Func<[T, T, "i32"], [T]>;
-  readonly sub: Func<[T, T, "i32"], [T]>;
-  readonly mul: Func<[T, T, "i32"], [T]>;
-  readonly div: Func<[T, T, "i32"], [T]>;
-  readonly sqrt: Func<[T, "i32"], [T]>;
+/** Each function works on the raw bits `T` of one format: i64 for binary64, i32 for binary32. Its last i32, where there is one more, is `rm`. */
+export interface ArithmeticFunctions<T extends "i32" | "i64"> {
+  readonly add: Func<readonly [T, T, "i32"], readonly [T]>;
+  readonly sub: Func<readonly [T, T, "i32"], readonly [T]>;
+  readonly mul: Func<readonly [T, T, "i32"], readonly [T]>;
+  readonly div: Func<readonly [T, T, "i32"], readonly [T]>;
+  readonly sqrt: Func<readonly [T, "i32"], readonly [T]>;
   /** a * b + c, rounded once. Callers flip signs of operands for the other three forms. */
-  readonly fma: Func<[T, T, T, "i32"], [T]>;
-  /** IEEE 754-2019 minimumNumber and maximumNumber, -0 below +0 (RISC-V `fmin`, `fmax`). */
-  readonly minimumNumber: Func<[T, T], [T]>;
-  readonly maximumNumber: Func<[T, T], [T]>;
-  /** IEEE 754-2019 minimum and maximum: a NaN operand makes the result NaN (Zfa `fminm`, `fmaxm`). */
-  readonly minimum: Func<[T, T], [T]>;
-  readonly maximum: Func<[T, T], [T]>;
-  /** Quiet comparison: NV for signaling NaNs only. */
-  readonly eq: Func<[T, T], ["i32"]>;
-  /** Signaling comparisons: NV for every NaN. */
-  readonly lt: Func<[T, T], ["i32"]>;
-  readonly le: Func<[T, T], ["i32"]>;
-  /** Quiet comparisons (Zfa `fltq`, `fleq`). */
-  readonly ltq: Func<[T, T], ["i32"]>;
-  readonly leq: Func<[T, T], ["i32"]>;
-  /** The ten-bit mask of RISC-V's `fclass`. */
-  readonly classify: Func<[T], ["i32"]>;
-  /** Rounds to an integer in the same format; never sets NX (Zfa `fround`). */
-  readonly roundToInt: Func<[T, "i32"], [T]>;
-  /** The same, setting NX if the operand was no integer (Zfa `froundnx`). */
-  readonly roundToIntExact: Func<[T, "i32"], [T]>;
-  /** Conversions to integers. NaN and values out of range set NV alone and give the nearest bound, NaN the upper one. */
-  readonly toI32: Func<[T, "i32"], ["i32"]>;
-  readonly toU32: Func<[T, "i32"], ["i32"]>;
-  readonly toI64: Func<[T, "i32"], ["i64"]>;
-  readonly toU64: Func<[T, "i32"], ["i64"]>;
-  readonly fromI32: Func<["i32", "i32"], [T]>;
-  readonly fromU32: Func<["i32", "i32"], [T]>;
-  readonly fromI64: Func<["i64", "i32"], [T]>;
-  readonly fromU64: Func<["i64", "i32"], [T]>;
+  readonly fma: Func<readonly [T, T, T, "i32"], readonly [T]>;
 }
 
-/**
- * Inline forms for translated code, on values that the translator keeps in f64 or f32 locals: the host's own operation, a
- * check that its result needs no flag but NX, and otherwise (hinted unlikely) a call of the exact function.
- *
- * Only for code that runs with NX already set and rounding mode RNE; the translated region checks that at its entry.
- */
-export interface FastEmitters<V extends "f32" | "f64", R = V extends "f64" ? F64 : F32> {
-  add(f: FunctionBuilder, a: Local<V>, b: Local<V>): R;
-  sub(f: FunctionBuilder, a: Local<V>, b: Local<V>): R;
-  mul(f: FunctionBuilder, a: Local<V>, b: Local<V>): R;
-  div(f: FunctionBuilder, a: Local<V>, b: Local<V>): R;
-  sqrt(f: FunctionBuilder, a: Local<V>): R;
-  fma(f: FunctionBuilder, a: Local<V>, b: Local<V>, c: Local<V>): R;
+export interface ComparisonFunctions<T extends "i32" | "i64"> {
+  /** IEEE 754-2019 minimumNumber and maximumNumber, -0 below +0 (RISC-V `fmin`, `fmax`). */
+  readonly minimumNumber: Func<readonly [T, T], readonly [T]>;
+  readonly maximumNumber: Func<readonly [T, T], readonly [T]>;
+  /** IEEE 754-2019 minimum and maximum: a NaN operand makes the result NaN (Zfa `fminm`, `fmaxm`). */
+  readonly minimum: Func<readonly [T, T], readonly [T]>;
+  readonly maximum: Func<readonly [T, T], readonly [T]>;
+  /** Quiet comparison: NV for signaling NaNs only. */
+  readonly eq: Func<readonly [T, T], readonly ["i32"]>;
+  /** Signaling comparisons: NV for every NaN. */
+  readonly lt: Func<readonly [T, T], readonly ["i32"]>;
+  readonly le: Func<readonly [T, T], readonly ["i32"]>;
+  /** Quiet comparisons (Zfa `fltq`, `fleq`). */
+  readonly ltq: Func<readonly [T, T], readonly ["i32"]>;
+  readonly leq: Func<readonly [T, T], readonly ["i32"]>;
+  /** The ten-bit mask of RISC-V's `fclass`. */
+  readonly classify: Func<readonly [T], readonly ["i32"]>;
 }
+
+export interface ConversionFunctions<T extends "i32" | "i64"> {
+  /** Rounds to an integer in the same format; never sets NX (Zfa `fround`). */
+  readonly roundToInt: Func<readonly [T, "i32"], readonly [T]>;
+  /** The same, setting NX if the operand was no integer (Zfa `froundnx`). */
+  readonly roundToIntExact: Func<readonly [T, "i32"], readonly [T]>;
+  /** Conversions to integers. NaN and values out of range set NV alone and give the nearest bound, NaN the upper one. */
+  readonly toI32: Func<readonly [T, "i32"], readonly ["i32"]>;
+  readonly toU32: Func<readonly [T, "i32"], readonly ["i32"]>;
+  readonly toI64: Func<readonly [T, "i32"], readonly ["i64"]>;
+  readonly toU64: Func<readonly [T, "i32"], readonly ["i64"]>;
+  readonly fromI32: Func<readonly ["i32", "i32"], readonly [T]>;
+  readonly fromU32: Func<readonly ["i32", "i32"], readonly [T]>;
+  readonly fromI64: Func<readonly ["i64", "i32"], readonly [T]>;
+  readonly fromU64: Func<readonly ["i64", "i32"], readonly [T]>;
+}
+
+export type FormatFunctions<T extends "i32" | "i64"> = ArithmeticFunctions<T> & ComparisonFunctions<T> & ConversionFunctions<T>;
 
 export interface FloatFunctions {
   readonly f64: FormatFunctions<"i64"> & {
-    readonly toF32: Func<["i64", "i32"], ["i32"]>;
-    /** The integer part modulo 2^32, as an i32; NaN and infinities give 0 (Zfa `fcvtmod.w.d`). */
-    readonly toI32Modular: Func<["i64"], ["i32"]>;
-    readonly fast: FastEmitters<"f64">;
+    readonly toF32: Func<readonly ["i64", "i32"], readonly ["i32"]>;
+    /** The integer part modulo 2^32; NaN and infinities give 0. Flags as `toI32` in RTZ (Zfa `fcvtmod.w.d`). */
+    readonly toI32Modular: Func<readonly ["i64"], readonly ["i32"]>;
   };
   readonly f32: FormatFunctions<"i32"> & {
-    readonly toF64: Func<["i32"], ["i64"]>;
-    readonly fast: FastEmitters<"f32">;
+    readonly toF64: Func<readonly ["i32"], readonly ["i64"]>;
   };
 }
