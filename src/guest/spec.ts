@@ -64,13 +64,15 @@ const specSchema = v.strictObject({
   cwd: v.optional(v.pipe(word, v.startsWith("/", "must be an absolute path"))),
   /** The command runs on the console, as in a terminal, instead of on `stdin`, `stdout` and `stderr`. */
   tty: v.optional(v.boolean(), false),
-  /** Size of the console's window. */
-  window: v.optional(
+  /** The terminal that the console is shown on. */
+  terminal: v.optional(
     v.strictObject({
-      columns: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffff)),
-      rows: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffff)),
+      columns: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffff)), 80),
+      rows: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffff)), 25),
+      /** Its kind, as `$TERM` names it. */
+      type: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9._+-]+$/, "is not a name of a kind of terminal")), "linux"),
     }),
-    { columns: 80, rows: 25 },
+    {},
   ),
   /** Time is counted in instructions: equal runs are equal bit for bit. */
   icount: v.optional(v.boolean(), false),

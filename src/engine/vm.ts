@@ -1,0 +1,53 @@
+import type { CharacterBackend, CharacterPort } from "../devices/character.ts";
+import type { Disk } from "../disk/disk.ts";
+import type { Kernel } from "../image/kernel.ts";
+import type { MachineHost } from "../machine/host.ts";
+
+interface Named<Content> {
+  readonly name: string;
+  readonly content: Content;
+}
+
+/** A guest that is ready to start: what an engine makes a virtual machine of. */
+export interface VmSetup {
+  readonly host: MachineHost;
+  readonly memory: number;
+  readonly icount: boolean;
+  readonly boot: {
+    readonly kernel?: Named<Kernel>;
+    readonly firmware?: Named<Exclude<Kernel, { kind: "Image" }>>;
+    readonly initrd?: Named<Uint8Array>;
+    readonly append?: string;
+  };
+  readonly disks: readonly Disk[];
+  readonly console: {
+    readonly device: "uart16550" | "virtio-console";
+    readonly backend: CharacterBackend;
+    readonly window: { readonly columns: number; readonly rows: number };
+  };
+  /** Named ports of the virtio console; the guest sees them in this order. */
+  readonly ports: readonly { readonly name: string; readonly backend: CharacterBackend }[];
+}
+
+/** How a virtual machine came to its end. */
+export type VmExit =
+  | { readonly kind: "power-off" }
+  /** The guest says that it has failed, with this code (test finisher). */
+  | { readonly kind: "failed"; readonly code: number }
+  | { readonly kind: "reset" }
+  | { readonly kind: "stopped" };
+
+/** A virtual machine of any engine. It does not run before `run` is called. */
+export interface Vm {
+  readonly console: CharacterPort;
+  /** As in the setup, in its order. `close` tells the guest that the host's side has gone: end of its input. */
+  readonly ports: readonly (CharacterPort & { close(): void })[];
+  resize(columns: number, rows: number): void;
+  /** Runs until the guest ends or resets, or `stop`; then it may be run again, from its reset state. */
+  run(): Promise<VmExit>;
+  /** Guest time stands still until `resume`. */
+  pause(): void;
+  resume(): void;
+  /** Makes `run` come back soon; has no effect if it does not run. */
+  stop(): void;
+}
