@@ -1,1 +1,13 @@
 export { VivError } from "./core/errors.ts";
+export { closureOf, type HostClosureRequest } from "./host/node/imprison/closure.ts";
+export {
+  type Closure,
+  type ClosureFile,
+  closureData,
+  closureTree,
+  explainFile,
+  formatSize,
+  type Problem,
+  type Reason,
+  sizeOf,
+} from "./image/closure/index.ts";

@@ -1,0 +1,12 @@
+export {
+  type Closure,
+  type ClosureFile,
+  type ClosureRequest,
+  computeClosure,
+  defaultSearchPath,
+  type Problem,
+  type Reason,
+} from "./closure.ts";
+export { baseName, type FileStatus, type FileSystem, joinPath, parentOf, readText } from "./filesystem.ts";
+export { closureData, closureTree, explainFile, formatSize, sizeOf } from "./report.ts";
+export { Resolver } from "./resolve.ts";
