@@ -75,7 +75,7 @@ function* forever(step: Step): Generator<Step> {
 
 test("a kernel finds itself in memory, in S-mode, with nothing withheld from it", () => {
   const { machine, hart } = rig(() => []);
-  assert.equal(machine.state, "created");
+  assert.equal(machine.state, "ready");
   const { memory, ram } = machine.memory;
   assert.equal(new Uint8Array(memory.buffer)[ram.offset + 2 * MiB], 0x13);
   assert.equal(hart.mode, privilege.S);
@@ -108,13 +108,12 @@ test("firmware finds the boot ROM, and calls of its kernel are its own affair", 
 
 test("the guest's power-off ends the machine, with its code", async () => {
   for (const [value, exit] of [
-    [finisher.pass, { reason: "poweroff", code: 0 }],
-    [finisher.fail | (7 << 16), { reason: "fail", code: 7 }],
+    [finisher.pass, { kind: "power-off" }],
+    [finisher.fail | (7 << 16), { kind: "failed", code: 7 }],
   ] as const) {
     const { machine, hart } = rig(({ ports }) => [plain, finish(ports, value), plain, plain]);
-    machine.start();
-    assert.deepEqual(await machine.exit, exit);
-    assert.equal(machine.state, "stopped");
+    assert.deepEqual(await machine.run(), exit);
+    assert.equal(machine.state, "ready");
     assert.equal(hart.budgets.length, 2, "nothing runs afterwards");
     assert.equal(hart.exitRequests > 0, true);
   }
@@ -140,14 +139,13 @@ test("a call is answered and the hart goes on behind it", async () => {
       exit: exitReason.ecall,
     },
   ]);
-  machine.start();
-  assert.deepEqual(await machine.exit, { reason: "fail", code: 1 });
+  assert.deepEqual(await machine.run(), { kind: "failed", code: 1 });
   assert.deepEqual(output, ["A"]);
   assert.equal(hart.getX(10), 0n);
   assert.deepEqual(machine.stats().sbiCalls, { console_putchar: 1, SRST: 1 });
 });
 
-test("a reset starts the guest again, or ends the machine where that is asked for", async () => {
+test("after a reset the guest runs from the state after power-on", async () => {
   let resets = 0;
   const device = {
     name: "d",
@@ -174,14 +172,10 @@ test("a reset starts the guest again, or ends the machine where that is asked fo
     },
   ];
   const backends = { serial: { write: () => 0 }, virtio: [create] };
-  const again = rig(script, { backends });
-  again.machine.start();
-  assert.deepEqual(await again.machine.exit, { reason: "poweroff", code: 0 });
+  const { machine } = rig(script, { backends });
+  assert.deepEqual(await machine.run(), { kind: "reset" });
+  assert.deepEqual(await machine.run(), { kind: "power-off" });
   assert.equal(resets, 2);
-
-  const ended = rig(script, { backends, onReset: "exit" });
-  ended.machine.start();
-  assert.deepEqual(await ended.machine.exit, { reason: "reset", code: 0 });
 });
 
 test("an idle guest sleeps until its timer, and is run when it is due", async () => {
@@ -205,8 +199,7 @@ test("an idle guest sleeps until its timer, and is run when it is due", async ()
     const { base, device } = machine.board.mappings.find(({ base }) => base === memoryMap.plic.base)!;
     device.write(address - base, 4, value);
   };
-  machine.start();
-  assert.deepEqual(await machine.exit, { reason: "poweroff", code: 0 });
+  assert.deepEqual(await machine.run(), { kind: "power-off" });
   assert.deepEqual(host.sleeps, [49_000, 3600e9]);
   assert.equal(machine.stats().waits, 2);
 });
@@ -219,8 +212,7 @@ test("slices end about where a timer is due, and never last long", async () => {
     yield plain;
     yield powerOff(ports);
   });
-  machine.start();
-  await machine.exit;
+  await machine.run();
   assert.ok(hart.budgets.every((budget) => budget <= 3_000_000));
   const [learned, bounded] = [hart.budgets[49], hart.budgets[51]];
   assert.ok(learned > 2_900_000, `${learned}`);
@@ -243,47 +235,75 @@ test("a guest that hammers a device does not hold the host up", async () => {
     },
     powerOff(ports),
   ]);
-  machine.start();
-  await machine.exit;
+  await machine.run();
   assert.ok(hart.exitRequests > 0);
 });
 
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
 test("a guest that loops for ever can be paused, resumed, reset and stopped, and its time stands still meanwhile", async () => {
   const { machine, hart, host } = rig(() => forever(plain));
-  machine.start();
-  await new Promise((resolve) => setImmediate(resolve));
+  await machine.pause();
+  machine.resume();
+  machine.stop();
+  let run = machine.run();
+  await turn();
+  await assert.rejects(machine.run(), { code: "BAD_STATE", message: /cannot start a machine that is running/ });
   await machine.pause();
   assert.equal(machine.state, "paused");
   const [time, runs] = [machine.clock.now(), hart.budgets.length];
   host.time += 1e9;
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   assert.equal(machine.clock.now(), time);
   assert.equal(hart.budgets.length, runs);
   await machine.pause();
   machine.resume();
   machine.resume();
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   assert.ok(hart.budgets.length > runs);
-  await machine.reset();
+  machine.reset();
+  assert.deepEqual(await run, { kind: "reset" });
+  run = machine.run();
   assert.equal(hart.resets, 2);
+  await turn();
+  await machine.pause();
+  machine.stop();
+  assert.deepEqual(await run, { kind: "stopped" });
+  assert.equal(machine.state, "ready");
+});
+
+test("pausing and resuming within one slice changes nothing", async () => {
+  const { machine, hart } = rig(() => forever(plain));
+  const run = machine.run();
+  const paused = machine.pause();
+  machine.resume();
+  await paused;
+  await turn();
   assert.equal(machine.state, "running");
-  await machine.stop();
-  assert.deepEqual(await machine.exit, { reason: "stop", code: 0 });
-  await machine.stop();
-  assert.throws(() => machine.start(), { code: "BAD_STATE", message: /cannot start a machine that is stopped/ });
-  assert.throws(() => machine.resume(), { code: "BAD_STATE" });
-  await assert.rejects(machine.pause(), { code: "BAD_STATE" });
+  assert.ok(hart.budgets.length > 1);
+  await machine.pause();
+  machine.resume();
+  // It has not gone on yet, and shall not.
+  await machine.pause();
+  const runs = hart.budgets.length;
+  await turn();
+  await turn();
+  assert.equal(hart.budgets.length, runs);
+  machine.resume();
+  machine.stop();
+  assert.deepEqual(await run, { kind: "stopped" });
+  assert.equal(hart.budgets.length, runs);
 });
 
 test("a machine that sleeps is paused and stopped at once", async () => {
   const { machine, host } = rig(() => []);
-  machine.start();
-  while (host.sleeps.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  const run = machine.run();
+  while (host.sleeps.length === 0) await turn();
   await machine.pause();
   machine.resume();
-  while (host.sleeps.length === 1) await new Promise((resolve) => setImmediate(resolve));
-  await machine.stop();
-  assert.equal(machine.state, "stopped");
+  while (host.sleeps.length === 1) await turn();
+  machine.stop();
+  assert.deepEqual(await run, { kind: "stopped" });
 });
 
 test("what a backend fails with ends the machine and is told", async () => {
@@ -297,9 +317,8 @@ test("what a backend fails with ends the machine and is told", async () => {
       virtio: [],
     },
   });
-  machine.start();
-  await assert.rejects(machine.exit, /the terminal is gone/);
-  assert.equal(machine.state, "stopped");
+  await assert.rejects(machine.run(), /the terminal is gone/);
+  assert.equal(machine.state, "ready");
 });
 
 test("with time made of instructions, timers are due at exact instructions and nobody sleeps", async () => {
@@ -322,8 +341,7 @@ test("with time made of instructions, timers are due at exact instructions and n
       ],
       { icount: { nanosecondsPerInstruction: 2 } },
     );
-    machine.start();
-    await machine.exit;
+    await machine.run();
     assert.deepEqual(host.sleeps, []);
     return { times, budgets: hart.budgets };
   };

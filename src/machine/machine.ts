@@ -36,19 +36,18 @@ export interface MachineOptions {
   readonly icount?: { readonly nanosecondsPerInstruction: number };
   /** With `icount`: finishes what the host still does for backends, so that it ends at the same instruction in every run. */
   readonly settle?: () => Promise<void>;
-  /** What happens when the guest asks for a reset: it starts again (the default), or the machine ends. */
-  readonly onReset?: "restart" | "exit";
 }
 
-/** How a machine ended. */
-export interface MachineExit {
-  /** `poweroff`: by the guest, with success; `fail`: by the guest, with a code; `stop`: from outside. */
-  readonly reason: "poweroff" | "fail" | "reset" | "stop";
-  /** The guest's code; 0 except for `fail`. */
-  readonly code: number;
-}
+/** Why a machine came to rest. */
+export type MachineExit =
+  | { readonly kind: "power-off" }
+  /** The guest says that it has failed, with this code. */
+  | { readonly kind: "failed"; readonly code: number }
+  /** The guest, or whoever called `reset`, wants it to start again. */
+  | { readonly kind: "reset" }
+  | { readonly kind: "stopped" };
 
-export type MachineState = "created" | "running" | "paused" | "stopped";
+export type MachineState = "ready" | "running" | "paused";
 
 /** Counts since the machine was created; instructions and time since its last reset. */
 export interface MachineStats extends RunLoopStats {
@@ -62,13 +61,8 @@ export interface MachineStats extends RunLoopStats {
 
 const harts = 1;
 
-/**
- * A machine of the board `riscv-virt`: one hart, RAM, devices, and a clock. It does nothing until `start`; afterwards it
- * runs by itself, giving its host a turn every few milliseconds.
- */
+/** A machine of the board `riscv-virt`: one hart, RAM, devices, and a clock. */
 export class Machine {
-  /** Settles when the machine ends; rejects with what the host or a backend failed with. */
-  readonly exit: Promise<MachineExit>;
   readonly hart: Hart;
   readonly memory: MachineMemory;
   readonly board: Board;
@@ -78,12 +72,15 @@ export class Machine {
   readonly #time: TimeSource;
   readonly #sbi: Sbi;
   readonly #plan: BootPlan;
-  readonly #onReset: "restart" | "exit";
-  #state: MachineState = "created";
-  /** What the guest asked for in the slice in progress. */
-  #power: MachineExit | undefined;
-  #driving: Promise<void> = Promise.resolve();
-  #end!: { resolve: (exit: MachineExit) => void; reject: (cause: unknown) => void };
+  #state: MachineState = "ready";
+  /** Whether the guest has run since everything was put into the state after power-on. */
+  #used = false;
+  /** What the guest or somebody outside asked for. */
+  #asked: MachineExit | undefined;
+  /** Whoever waits until the guest stands still. */
+  readonly #pausing: (() => void)[] = [];
+  /** Ends a pause. */
+  #goOn: (() => void) | undefined;
 
   /**
    * @throws VivError `BAD_MEMORY` or `OUT_OF_MEMORY` for the RAM asked for; `BAD_KERNEL`, `BAD_FIRMWARE`, `BAD_INITRD` or
@@ -91,10 +88,6 @@ export class Machine {
    */
   constructor(options: MachineOptions) {
     const { host, icount, backends } = options;
-    this.exit = new Promise((resolve, reject) => {
-      this.#end = { resolve, reject };
-    });
-    this.#onReset = options.onReset ?? "restart";
     this.memory = createMemory({
       reserved: options.harts.reserved,
       ram: { base: memoryMap.dram.base, size: options.memorySize },
@@ -164,8 +157,8 @@ export class Machine {
           seip: line(interruptBit.SEIP),
         },
       ],
-      powerOff: (code) => this.#ask({ reason: code === 0 ? "poweroff" : "fail", code }),
-      reset: () => this.#ask({ reason: "reset", code: 0 }),
+      powerOff: (code) => this.#ask(code === 0 ? { kind: "power-off" } : { kind: "failed", code }),
+      reset: () => this.#ask({ kind: "reset" }),
       backends,
     });
     this.#bus = new Bus(this.board.mappings);
@@ -173,49 +166,67 @@ export class Machine {
       console: this.board.console,
       read: (address, length) => dma.read(address, length),
       write: (address, length) => dma.write(address, length),
-      powerOff: (code) => this.#ask({ reason: code === 0 ? "poweroff" : "fail", code }),
-      reset: () => this.#ask({ reason: "reset", code: 0 }),
+      powerOff: (code) => this.#ask(code === 0 ? { kind: "power-off" } : { kind: "failed", code }),
+      reset: () => this.#ask({ kind: "reset" }),
     });
-    this.#load(false);
+    this.#load();
   }
 
   get state(): MachineState {
     return this.#state;
   }
 
-  /** Starts the machine. */
-  start(): void {
-    this.#expect("start", "created");
-    this.#drive();
+  /**
+   * Runs the guest from its reset state until it ends, wants to start again, or `stop`. Gives the host a turn every few
+   * milliseconds. Rejects with what the host or a backend failed with.
+   * @throws VivError `BAD_STATE` if it runs already
+   */
+  async run(): Promise<MachineExit> {
+    if (this.#state !== "ready") throw new VivError("BAD_STATE", `cannot start a machine that is ${this.#state}`);
+    if (this.#used) this.#load();
+    this.#used = true;
+    this.#asked = undefined;
+    this.#state = "running";
+    this.#time.start();
+    try {
+      while (!this.#asked) {
+        if (this.#state === "running") await this.#loop.run();
+        else await this.#standStill();
+      }
+      return this.#asked;
+    } finally {
+      this.#time.stop();
+      this.#state = "ready";
+      this.#answerPausing();
+    }
   }
 
-  /** Makes the guest stand still, its time with it; resolves when it does. */
+  /** Makes the guest stand still, its time with it; resolves when it does, or goes on before it did. No effect on a machine that does not run. */
   async pause(): Promise<void> {
-    this.#expect("pause", "running", "paused");
-    await this.#halt("paused");
+    if (this.#state === "running") {
+      this.#state = "paused";
+      this.#loop.halt();
+    }
+    if (this.#state === "ready" || this.#goOn) return;
+    await new Promise<void>((resolve) => this.#pausing.push(resolve));
   }
 
   /** Goes on after `pause`. */
   resume(): void {
-    this.#expect("resume", "paused", "running");
-    if (this.#state === "paused") this.#drive();
+    if (this.#state !== "paused") return;
+    this.#state = "running";
+    this.#answerPausing();
+    this.#endPause();
   }
 
-  /** Starts the guest again from power-on; what it had in RAM and devices is gone. A paused machine stays paused. */
-  async reset(): Promise<void> {
-    this.#expect("reset", "running", "paused");
-    const state = this.#state;
-    await this.#halt("paused");
-    if (this.state === "stopped") return;
-    this.#load(true);
-    if (state === "running") this.#drive();
+  /** Makes `run` come back with `reset`, as if the guest had asked for it. */
+  reset(): void {
+    this.#ask({ kind: "reset" });
   }
 
-  /** Ends the machine as pulling the plug does; resolves when nothing of it runs any more. */
-  async stop(): Promise<void> {
-    if (this.#state === "stopped") return this.#driving;
-    await this.#halt("paused");
-    this.#finish({ reason: "stop", code: 0 });
+  /** Makes `run` come back as pulling the plug does. */
+  stop(): void {
+    this.#ask({ kind: "stopped" });
   }
 
   stats(): MachineStats {
@@ -228,19 +239,34 @@ export class Machine {
     };
   }
 
-  #expect(operation: string, ...states: MachineState[]): void {
-    if (states.includes(this.#state)) return;
-    throw new VivError("BAD_STATE", `cannot ${operation} a machine that is ${this.#state}`);
+  /** The first request counts; it takes effect when the slice is over. */
+  #ask(exit: MachineExit): void {
+    if (this.#state === "ready") return;
+    this.#asked ??= exit;
+    this.#loop.halt();
+    this.#endPause();
   }
 
-  /** The guest asks for an end; the first request counts, and takes effect when the slice is over. */
-  #ask(exit: MachineExit): void {
-    this.#power ??= exit;
-    this.#loop.halt();
+  async #standStill(): Promise<void> {
+    this.#time.stop();
+    this.#answerPausing();
+    await new Promise<void>((resolve) => {
+      this.#goOn = resolve;
+    });
+    this.#time.start();
+  }
+
+  #answerPausing(): void {
+    for (const resolve of this.#pausing.splice(0)) resolve();
+  }
+
+  #endPause(): void {
+    this.#goOn?.();
+    this.#goOn = undefined;
   }
 
   /** Puts everything into the state after power-on. */
-  #load(again: boolean): void {
+  #load(): void {
     const { memory, ram, rom } = this.memory;
     this.clock.reset();
     this.#loop.reset();
@@ -251,51 +277,11 @@ export class Machine {
       const start = ram.offset + segment.address - ram.base;
       bytes.set(segment.bytes, start);
       // New memory is zero, and stays unused on the host if nobody touches it.
-      if (again) bytes.fill(0, start + segment.bytes.length, start + segment.size);
+      if (this.#used) bytes.fill(0, start + segment.bytes.length, start + segment.size);
     }
     bytes.set(this.#plan.rom, rom.offset);
     this.hart.reset(this.#plan.start);
     this.hart.invalidateCode(0, ram.size);
     if (this.#plan.sbi) for (const [number, value] of supervisorState) this.hart.setCsr(number, value);
-  }
-
-  #drive(): void {
-    this.#state = "running";
-    const run = async () => {
-      try {
-        do {
-          this.#time.start();
-          await this.#loop.run();
-          this.#time.stop();
-        } while (this.#restart());
-        if (this.#power) this.#finish(this.#power);
-      } catch (cause) {
-        this.#time.stop();
-        this.#state = "stopped";
-        this.#end.reject(cause);
-      }
-    };
-    this.#driving = run();
-  }
-
-  /** After the loop has halted: whether to run again at once, because the guest asked for a reset. */
-  #restart(): boolean {
-    if (this.#power?.reason !== "reset" || this.#onReset !== "restart") return false;
-    this.#power = undefined;
-    this.#load(true);
-    return this.#state === "running";
-  }
-
-  async #halt(state: MachineState): Promise<void> {
-    if (this.#state === "running") {
-      this.#state = state;
-      this.#loop.halt();
-    }
-    await this.#driving;
-  }
-
-  #finish(exit: MachineExit): void {
-    this.#state = "stopped";
-    this.#end.resolve(exit);
   }
 }
