@@ -129,14 +129,19 @@ export class ModuleBuilder {
     func: Func<P, R>,
     build: (f: FunctionBuilder, ...params: Locals<P>) => Value | undefined | undefined,
   ): void {
+    const f = new FunctionBuilder(func.params);
+    build(f, ...(func.params.map((_, index) => index) as unknown as Locals<P>));
+    this.builtBody(func, f);
+  }
+
+  /** Gives a declared function the body that was built with a builder of the caller's own; parameter `n` is local `n`. */
+  builtBody(func: Func, builder: FunctionBuilder): void {
     const defined = this.#functions[func.index - this.#importedFunctions.length];
     assert(
       defined !== undefined && defined.func === func && defined.body === undefined,
       `function ${func.name} has its body already`,
     );
-    const f = new FunctionBuilder(func.params);
-    build(f, ...(func.params.map((_, index) => index) as unknown as Locals<P>));
-    const { body, hints } = f.finish();
+    const { body, hints } = builder.finish();
     defined.body = body;
     defined.hints = hints;
   }

@@ -1,0 +1,211 @@
+import { buildHartModule } from "../../isa/riscv64/core.ts";
+import { csrIndexBytes, csrTable } from "../../isa/riscv64/csr.ts";
+import { type Layout, layOut, reservedBytes } from "../../isa/riscv64/layout.ts";
+import { status } from "../../isa/riscv64/mstatus.ts";
+import type { ExitReason, Hart, HartPorts, InterruptBit, Privilege } from "../../machine/hart.ts";
+import type { HartFactory } from "../../machine/machine.ts";
+import type { MachineMemory } from "../../machine/memory.ts";
+import { webAssembly } from "../../wasm/webassembly.ts";
+
+/** Extensions in `misa`: MXL = 2 (64 bits), and A B C D F I M S U. */
+const misa = (2n << 62n) | [..."ABCDFIMSU"].reduce((bits, letter) => bits | (1n << BigInt(letter.charCodeAt(0) - 65)), 0n);
+
+interface HartExports {
+  run(budget: number): number;
+  flushTlb(): void;
+  flushTranslations(keepGlobal: number): void;
+  updateContext(): void;
+  csrRead(number: number, writes: number): bigint;
+  csrWrite(number: number, value: bigint): void;
+  forgetCode(offset: number): void;
+}
+
+/** A RISC-V hart of the emulator: one WebAssembly instance over the machine's memory. */
+export class Riscv64Hart implements Hart {
+  readonly id: number;
+  /** Whether an `ecall` from S-mode leaves `run` instead of trapping. */
+  readonly #sbi: boolean;
+  readonly #layout: Layout;
+  readonly #exports: HartExports;
+  readonly #view: DataView;
+  readonly #bytes: Uint8Array;
+  readonly #words: Int32Array;
+
+  constructor(ports: HartPorts, { memory, ram, rom }: MachineMemory, { id, sbi }: { id: number; sbi: boolean }) {
+    this.id = id;
+    this.#sbi = sbi;
+    const layout = layOut(ram, rom);
+    this.#layout = layout;
+    this.#view = new DataView(memory.buffer);
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#words = new Int32Array(memory.buffer);
+    const pages = memory.buffer.byteLength / 65536;
+    const bytes = buildHartModule(layout, id, { minimum: pages, maximum: pages, shared: false });
+    const { mailbox } = layout.state;
+    const imports = {
+      machine: { memory },
+      ports: {
+        mmioRead: (address: number, size: 1 | 2 | 4) => ports.mmioRead(address >>> 0, size) ?? -1,
+        mmioRead64: (address: number) => {
+          const value = ports.mmioRead64(address >>> 0);
+          if (value === undefined) return 0;
+          this.#view.setBigUint64(mailbox, value, true);
+          return 1;
+        },
+        mmioWrite: (address: number, size: 1 | 2 | 4, value: number) => {
+          const masked = size === 4 ? value >>> 0 : value & (2 ** (8 * size) - 1);
+          return ports.mmioWrite(address >>> 0, size, masked) ? 1 : 0;
+        },
+        mmioWrite64: (address: number) => (ports.mmioWrite64(address >>> 0, this.#view.getBigUint64(mailbox, true)) ? 1 : 0),
+        time: () => ports.time(),
+      },
+    };
+    const instance = new webAssembly.Instance(new webAssembly.Module(bytes), imports);
+    this.#exports = instance.exports as unknown as HartExports;
+    this.#bytes.set(csrIndexBytes(csrTable(id)), layout.csrIndex);
+    this.#writeCrossingHeader();
+    this.reset({ pc: 0n, mode: 3 });
+  }
+
+  /** The record page of its own for instructions that cross pages finds the instruction's bytes as if it were at a page's end. */
+  #writeCrossingHeader(): void {
+    const { crossing, crossingBytes } = this.#layout;
+    this.#view.setInt32(crossing - 16, crossingBytes - 4094, true);
+    for (const past of [0, 1]) this.#view.setUint16(crossing + (2048 + past) * 16, 1, true);
+  }
+
+  run(budget: number): ExitReason {
+    return this.#exports.run(budget) as ExitReason;
+  }
+
+  get instret(): number {
+    const { state } = this.#layout;
+    const executed = this.#u32(state.runBudget) - this.#u32(state.budget) - this.#u32(state.deferred);
+    return Number(this.#u64(state.instret)) + executed;
+  }
+
+  setInterrupt(bit: InterruptBit, level: boolean): void {
+    const { state } = this.#layout;
+    const mask = 1n << BigInt(bit);
+    const old = this.#u64(state.mipExternal);
+    const next = level ? old | mask : old & ~mask;
+    if (next === old) return;
+    this.#setU64(state.mipExternal, next);
+    if (level) this.#setU32(state.attention, 1);
+  }
+
+  requestExit(): void {
+    const { state } = this.#layout;
+    this.#setU32(state.exitRequested, 1);
+    this.#setU32(state.attention, 1);
+  }
+
+  timerDeadline(): number {
+    const { state } = this.#layout;
+    const enabled = this.#u64(state.menvcfg) >> 63n === 1n;
+    const stimecmp = this.#u64(state.stimecmp);
+    return enabled && stimecmp < 1n << 53n ? Number(stimecmp) : Number.POSITIVE_INFINITY;
+  }
+
+  reset({ pc, a0 = 0n, a1 = 0n, a2 = 0n, mode }: Parameters<Hart["reset"]>[0]): void {
+    const { state } = this.#layout;
+    this.#bytes.fill(0, state.x, state.end);
+    this.#setU64(state.mstatus, status.UXL | status.SXL);
+    this.#setU64(state.misa, misa);
+    this.#setU64(state.stimecmp, 0xffff_ffff_ffff_ffffn);
+    this.#setU32(state.mode, mode);
+    this.#setU32(state.sbi, this.#sbi ? 1 : 0);
+    this.pc = pc;
+    this.setX(10, a0);
+    this.setX(11, a1);
+    this.setX(12, a2);
+    this.#exports.flushTlb();
+    this.#exports.updateContext();
+  }
+
+  getX(index: number): bigint {
+    return this.#u64(this.#layout.state.x + 8 * index);
+  }
+  setX(index: number, value: bigint): void {
+    if (index !== 0) this.#setU64(this.#layout.state.x + 8 * index, value);
+  }
+  getF(index: number): bigint {
+    return this.#u64(this.#layout.state.f + 8 * index);
+  }
+  setF(index: number, value: bigint): void {
+    this.#setU64(this.#layout.state.f + 8 * index, value);
+  }
+  get pc(): bigint {
+    return this.#u64(this.#layout.state.pc);
+  }
+  set pc(value: bigint) {
+    this.#setU64(this.#layout.state.pc, value & ~1n);
+  }
+  get mode(): Privilege {
+    return this.#u32(this.#layout.state.mode) as Privilege;
+  }
+
+  getCsr(number: number): bigint | undefined {
+    return this.#asMachine(() => {
+      const value = this.#exports.csrRead(number, 0);
+      return this.#clearTrap() ? undefined : BigInt.asUintN(64, value);
+    });
+  }
+
+  setCsr(number: number, value: bigint): void {
+    this.#asMachine(() => {
+      this.#exports.csrWrite(number, value);
+      this.#clearTrap();
+    });
+    this.#exports.updateContext();
+  }
+
+  /** Runs `body` as M-mode with the floating-point unit on, so that every CSR can be reached. */
+  #asMachine<T>(body: () => T): T {
+    const { state } = this.#layout;
+    const mode = this.#u32(state.mode);
+    const fs = this.#u32(state.fs);
+    this.#setU32(state.mode, 3);
+    if (fs === 0) this.#setU32(state.fs, 1);
+    const before = this.#u32(state.fs);
+    const result = body();
+    this.#setU32(state.mode, mode);
+    if (fs === 0 && this.#u32(state.fs) === before) this.#setU32(state.fs, 0);
+    return result;
+  }
+
+  #clearTrap(): boolean {
+    const { trap } = this.#layout.state;
+    const trapped = this.#u32(trap) !== 0;
+    this.#setU32(trap, 0);
+    return trapped;
+  }
+
+  invalidateCode(offset: number, length: number): void {
+    const { ram } = this.#layout;
+    for (let page = offset - (offset % 4096); page < offset + length; page += 4096) this.#exports.forgetCode(ram.offset + page);
+  }
+
+  flushTranslations(): void {
+    this.#exports.flushTranslations(0);
+  }
+
+  #u32(at: number): number {
+    return this.#words[at >>> 2];
+  }
+  #setU32(at: number, value: number): void {
+    this.#words[at >>> 2] = value;
+  }
+  #u64(at: number): bigint {
+    return this.#view.getBigUint64(at, true);
+  }
+  #setU64(at: number, value: bigint): void {
+    this.#view.setBigUint64(at, BigInt.asUintN(64, value), true);
+  }
+}
+
+/** Makes harts of the emulator. */
+export const riscv64Harts: HartFactory = {
+  reserved: reservedBytes,
+  create: (ports, memory, options) => new Riscv64Hart(ports, memory, options),
+};

@@ -1,0 +1,22 @@
+/** Fields of `mstatus` and `sstatus` (Priv. spec 3.1.6). FS and SD are kept apart in the state and merged on reads. */
+export const status = {
+  SIE: 1n << 1n,
+  MIE: 1n << 3n,
+  SPIE: 1n << 5n,
+  UBE: 1n << 6n,
+  MPIE: 1n << 7n,
+  SPP: 1n << 8n,
+  MPP: 3n << 11n,
+  MPPshift: 11,
+  FS: 3n << 13n,
+  FSshift: 13,
+  MPRV: 1n << 17n,
+  SUM: 1n << 18n,
+  MXR: 1n << 19n,
+  TVM: 1n << 20n,
+  TW: 1n << 21n,
+  TSR: 1n << 22n,
+  UXL: 2n << 32n,
+  SXL: 2n << 34n,
+  SD: 1n << 63n,
+} as const;
