@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { probeFusedMultiplyAdd } from "./host.ts";
 import { type Callable, type FloatInstance, instantiateFloat } from "./testing/instance.ts";
 import { corners, Random, randomOperand } from "./testing/operands.ts";
 import * as reference from "./testing/reference.ts";
@@ -17,7 +19,10 @@ type FormatName = keyof typeof formats;
 
 const asOperand = (bits: bigint, width: number) => (width === 64 ? BigInt.asIntN(64, bits) : Number(BigInt.asIntN(32, bits)));
 
-/** Holds one call against what it should do, with NX clear and with NX set before: the second takes the host's result. */
+/** Flags set before a call. With NX set the functions take the host's result where they can; without, they must know that it is exact. */
+const flagsBefore = [0, Flag.NX];
+
+/** Holds one call against what it should do. */
 function check(
   float: FloatInstance,
   name: string,
@@ -25,9 +30,10 @@ function check(
   operands: (bigint | number)[],
   width: number,
   expected: Outcome,
+  befores = flagsBefore,
 ) {
   const bits = asOperand(expected.bits, width);
-  for (const before of [0, Flag.NX]) {
+  for (const before of befores) {
     float.setFlags(before);
     const result = callable(...operands);
     const flags = float.getFlags();
@@ -61,25 +67,33 @@ function* cancelingSets(format: ReferenceFormat, random: Random, cases = randomC
   }
 }
 
-function checkArithmetic(
-  float: FloatInstance,
-  format: FormatName,
-  name: keyof typeof reference.arithmetic,
-  rules: Rules,
-  cases?: number,
-) {
+const operations = ["add", "sub", "mul", "div", "sqrt", "fma"] as const;
+
+interface Variant {
+  readonly float: FloatInstance;
+  readonly rules?: Rules;
+  readonly cases?: number;
+  /** The inline forms: RNE with NX set only. */
+  readonly isInline?: boolean;
+}
+
+function checkArithmetic(format: FormatName, name: (typeof operations)[number], variant: Variant) {
+  const { float, rules = riscv, cases, isInline = false } = variant;
   const layout = formats[format];
   const random = new Random(seed);
   const count = name === "sqrt" ? 1 : name === "fma" ? 3 : 2;
+  let index = 0;
+  const modesOf = (everyMode: boolean) => {
+    if (isInline) return [RoundingMode.RNE];
+    return everyMode ? modes : [RoundingMode.RNE, modes[1 + (index % 4)]];
+  };
   const runSets = (sets: Iterable<bigint[]>, everyMode: boolean) => {
-    let index = 0;
     for (const operands of sets) {
-      // Pairs of corners take two modes each, another two for the next pair; the rest all five.
       index++;
-      for (const rm of everyMode ? modes : [RoundingMode.RNE, modes[1 + (index % 4)]]) {
+      for (const rm of modesOf(everyMode)) {
         const expected = reference.arithmetic[name](operands, rm, layout, rules);
         const args = [...operands.map((bits) => asOperand(bits, layout.width)), rm];
-        check(float, `${format}.${name}`, float[format][name], args, layout.width, expected);
+        check(float, `${format}.${name}`, float[format][name], args, layout.width, expected, isInline ? [Flag.NX] : flagsBefore);
       }
     }
   };
@@ -91,9 +105,14 @@ for (const format of ["f64", "f32"] as const) {
   const layout = formats[format];
   const float = instantiateFloat();
 
-  for (const name of ["add", "sub", "mul", "div", "sqrt", "fma"] as const) {
-    test(`${format}.${name} is exact in every rounding mode`, () => checkArithmetic(float, format, name, riscv));
+  for (const name of operations) {
+    test(`${format}.${name} is exact in every rounding mode`, () => checkArithmetic(format, name, { float }));
   }
+
+  test(`${format} inline forms`, () => {
+    const inline = instantiateFloat({ inline: true });
+    for (const name of operations) checkArithmetic(format, name, { float: inline, isInline: true });
+  });
 
   test(`${format} comparisons, minimum and maximum`, () => {
     const random = new Random(seed);
@@ -164,7 +183,7 @@ for (const format of ["f64", "f32"] as const) {
     const rules: Rules = { nan: "sse", tininess: "beforeRounding" };
     const other = instantiateFloat(rules);
     const cases = Math.ceil(randomCases / 4);
-    for (const name of ["add", "sub", "mul", "div", "sqrt", "fma"] as const) checkArithmetic(other, format, name, rules, cases);
+    for (const name of operations) checkArithmetic(format, name, { float: other, rules, cases });
     for (const a of corners(layout)) {
       const operand = asOperand(a, layout.width);
       const target = format === "f64" ? b32 : b64;
@@ -178,6 +197,14 @@ for (const format of ["f64", "f32"] as const) {
     }
   });
 }
+
+test("f64.fma with the host's fused operation", (context) => {
+  // Node 20 has relaxed SIMD behind a flag.
+  if (!probeFusedMultiplyAdd()) setFlagsFromString("--experimental-wasm-relaxed-simd");
+  if (!probeFusedMultiplyAdd()) return context.skip("this host does not fuse");
+  checkArithmetic("f64", "fma", { float: instantiateFloat({ fusedMultiplyAdd: true }) });
+  checkArithmetic("f64", "fma", { float: instantiateFloat({ fusedMultiplyAdd: true, inline: true }), isInline: true });
+});
 
 test("the reference itself agrees with values known from elsewhere", () => {
   const view = new DataView(new ArrayBuffer(8));

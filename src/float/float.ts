@@ -24,7 +24,7 @@ export function createFloat(module: ModuleBuilder, options: FloatOptions): Float
   const rounding = createRounding(context);
   const exact = createExact(context, rounding);
   const narrow = createNarrow(context, rounding);
-  const arithmetic = createArithmetic(context, exact, createHostOperations(), narrow);
+  const arithmetic = createArithmetic(context, exact, createHostOperations(options.fusedMultiplyAdd ?? false), narrow);
   const conversions = createConversions(context, rounding, narrow);
   return {
     f64: {

@@ -1,5 +1,7 @@
 import type { FunctionBuilder } from "../wasm/function.ts";
+import { ModuleBuilder } from "../wasm/module.ts";
 import type { I32, Local, Value } from "../wasm/types.ts";
+import { webAssembly } from "../wasm/webassembly.ts";
 import { binary32, binary64, type Format } from "./format.ts";
 
 /**
@@ -201,11 +203,42 @@ const host32: Record<OperationName, HostOperation<"f32">> = {
   },
 };
 
+/** By the host's fused multiplication and addition. */
+const fusedFma: HostOperation<"f64"> = (f, a, b, c) => {
+  const result = f.f64.let(f.relaxedMadd(a, b, c));
+  const isExact = () => {
+    const product = f.f64.let(f.f64.mul(f.get(a), f.get(b)));
+    const negated = f.f64.let(f.f64.neg(f.get(product)));
+    const isWhole = double.isZero(f, f.relaxedMadd(a, b, negated));
+    const isLarge = f.f64.ge(f.f64.abs(f.get(product)), f.f64.const(leastProduct));
+    return f.i32.and(f.i32.and(isWhole, isLarge), double.isZero(f, double.errorOfSum(f, result, product, c)));
+  };
+  return { result, isRight: () => double.isPlainlyNormal(f, result), isExact };
+};
+
 export interface HostOperations {
   readonly f64: Record<OperationName, HostOperation<"f64">>;
   readonly f32: Record<OperationName, HostOperation<"f32">>;
 }
 
-export function createHostOperations(): HostOperations {
-  return { f64: { ...host64, fma: fmaOfParts }, f32: host32 };
+export function createHostOperations(fusedMultiplyAdd: boolean): HostOperations {
+  return { f64: { ...host64, fma: fusedMultiplyAdd ? fusedFma : fmaOfParts }, f32: host32 };
+}
+
+/**
+ * Whether the host compiles `f64x2.relaxed_madd` and it rounds once: Node 24 and today's browsers on a processor with fused
+ * multiplication and addition.
+ */
+export function probeFusedMultiplyAdd(): boolean {
+  const module = new ModuleBuilder();
+  module.export(
+    "madd",
+    module.define("madd", ["f64", "f64", "f64"], ["f64"], (f, a, b, c) => f.relaxedMadd(a, b, c)),
+  );
+  const bytes = module.toBytes();
+  if (!webAssembly.validate(bytes)) return false;
+  const { madd } = new webAssembly.Instance(new webAssembly.Module(bytes)).exports;
+  const nearOne = 1 + 2 ** -27;
+  // The product is 1 + 2^-26 + 2^-54; rounded first, it loses its last term.
+  return (madd as (a: number, b: number, c: number) => number)(nearOne, nearOne, -(1 + 2 ** -26)) === 2 ** -54;
 }

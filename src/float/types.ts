@@ -22,6 +22,8 @@ export interface FloatOptions {
   readonly nan?: "canonical" | "sse";
   /** When a result counts as tiny for UF (IEEE 754-2019, 7.5). Default `afterRounding` (RISC-V, x86). */
   readonly tininess?: "afterRounding" | "beforeRounding";
+  /** What `probeFusedMultiplyAdd` says of the host; makes `f64.fma` much faster. Default false: results are the same. */
+  readonly fusedMultiplyAdd?: boolean;
 }
 
 /** Each function works on the raw bits `T` of one format: i64 for binary64, i32 for binary32. Its last i32, where there is one more, is `rm`. */

@@ -353,6 +353,21 @@ export class FunctionBuilder {
     for (let i = args.length - 1; i >= 0; i--) this.pop1(args[i]);
   }
 
+  /**
+   * a * b + c by one lane of `f64x2.relaxed_madd` (relaxed SIMD), which rounds once where the host can and twice where it cannot.
+   * Only hosts that have relaxed SIMD compile a module with it.
+   */
+  relaxedMadd(a: Local<"f64">, b: Local<"f64">, c: Local<"f64">): F64 {
+    for (const operand of [a, b, c]) {
+      this.pop1(this.get(operand));
+      this.#prefixed(0xfd, 0x14); // f64x2.splat
+    }
+    this.#prefixed(0xfd, 0x107); // f64x2.relaxed_madd
+    this.#prefixed(0xfd, 0x21); // f64x2.extract_lane
+    this.code.byte(0);
+    return this.push();
+  }
+
   // Memory
 
   /** Sets `length` bytes from `address` to the low byte of `value`. */
