@@ -21,7 +21,7 @@ export interface Clock {
 
 /**
  * Guest-physical memory as a device may touch it. An address and a length come from the guest and can be anything: what
- * is not wholly in RAM is answered with `undefined`.
+ * is not wholly in RAM is answered with `undefined`. A view's `byteOffset` is aligned as its address is.
  */
 export interface Dma {
   /** Bytes of RAM to read. The view is valid until the device returns to its caller. */
