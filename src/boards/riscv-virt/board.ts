@@ -5,6 +5,7 @@ import { Plic } from "../../devices/plic/device.ts";
 import type { Clock, Dma, Irq, MmioDevice } from "../../devices/ports.ts";
 import { TestFinisher } from "../../devices/test-finisher/device.ts";
 import { Uart16550 } from "../../devices/uart16550/device.ts";
+import { EmptySlot } from "./empty-slot.ts";
 import { FirmwareConsole } from "./firmware-console.ts";
 import { memoryMap, virtioSlot, virtioSlots } from "./memory-map.ts";
 
@@ -54,9 +55,10 @@ export function createBoard(ports: BoardPorts): Board {
     { base: memoryMap.clint.base, device: new Aclint({ clock, harts }) },
     { base: memoryMap.plic.base, device: plic },
     { base: memoryMap.uart.base, device: serial },
-    ...backends.virtio.map((create, index) => {
-      const { base, interrupt } = virtioSlot(index);
-      return { base, device: create({ irq: plic.input(interrupt), dma, clock }) };
+    ...Array.from({ length: virtioSlots }, (_, slot) => {
+      const { base, interrupt } = virtioSlot(slot);
+      const create = backends.virtio[slot];
+      return { base, device: create ? create({ irq: plic.input(interrupt), dma, clock }) : new EmptySlot() };
     }),
   ];
   return { mappings, serial, console: new FirmwareConsole(backends.serial) };
