@@ -58,7 +58,9 @@ export interface Emitter extends FunctionBuilder {
   illegalIf(condition: I32): void;
   /** Ends the instruction if a function that was called left a trap pending. */
   checkTrap(): void;
-  /** After an operation that may have changed the privilege mode, an address-translation setting or a pending interrupt. */
+  /** After an operation that may have changed the privilege mode or made an interrupt takeable; a jump follows. */
+  modeChanged(): void;
+  /** The same where address translation may have changed too: the next instruction is fetched anew then. Ends the instruction. */
   contextChanged(): void;
 
   /** Raises illegal-instruction if the floating-point unit is off (`mstatus.FS`). First thing in F and D instructions. */

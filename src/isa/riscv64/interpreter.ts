@@ -258,9 +258,18 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
   checkTrap(): void {
     this.brIf(this.frame.trap, this.i32.load(this.i32.const(this.#layout.state.trap)), "unlikely");
   }
-  contextChanged(): void {
+  modeChanged(): void {
     this.reloadContext();
     this.#heedAttention();
+  }
+  contextChanged(): void {
+    const { state } = this.#layout;
+    this.modeChanged();
+    this.if(this.i32.load(this.i32.const(state.refetch)), () => {
+      this.i32.store(this.i32.const(state.refetch), this.i32.const(0));
+      this.set(this.frame.target, this.nextPc());
+      this.br(this.frame.restart);
+    });
   }
   reloadContext(): void {
     const { state } = this.#layout;

@@ -567,6 +567,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
     );
 
   module.body(fn.flushTlb, (f) => {
+    f.i32.store(f.i32.const(state.refetch), f.i32.const(1));
     fillBanks(f, 0, dataTlb.bankCount);
     fillFetchBanks(f, 0, fetchTlb.bankCount);
     f.i64.store(f.i32.const(state.superpageLow), f.i64.const(-1));
@@ -575,6 +576,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
   });
 
   module.body(fn.flushTranslations, (f, keepGlobal) => {
+    f.i32.store(f.i32.const(state.refetch), f.i32.const(1));
     f.if(
       f.i32.and(f.get(keepGlobal), f.i32.eqz(load32(f, state.supervisorNotGlobal))),
       () => {
@@ -615,6 +617,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
       f.call(fn.flushTranslations, f.i32.eqz(f.get(allSpaces)));
       f.return();
     });
+    f.i32.store(f.i32.const(state.refetch), f.i32.const(1));
     const page = f.i64.let(f.i64.and(f.get(address), f.i64.const(-4096)));
     for (let bank = 0; bank < 3; bank++) {
       const slot = f.i32.let(slotOf(f, address, f.i32.const(layout.dataTlb + bank * dataTlb.bankSize)));

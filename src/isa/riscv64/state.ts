@@ -16,7 +16,8 @@ const fields = {
   /** Set from outside: look at interrupts (and `exitRequested`) at the next instruction. */
   attention: 4,
   exitRequested: 4,
-  exitReason: 4,
+  /** Translations were flushed: the next instruction is to be fetched anew. */
+  refetch: 4,
   /** A trap raised and not yet taken: cause + 1, or 0. */
   trap: 4,
   mode: 4,

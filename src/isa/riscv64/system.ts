@@ -139,13 +139,14 @@ export const system = [
 function returnFrom(e: Emitter, operation: Emitter["functions"]["mret"]): void {
   const target = e.i64.let(e.call(operation));
   e.checkTrap();
-  e.contextChanged();
+  e.modeChanged();
   e.jumpTo(e.get(target));
 }
 
 function fenceVma(e: Emitter, { s, t }: { s: X; t: X }): void {
   e.call(e.functions.fenceVma, e.x(s), e.isX0(s), e.isX0(t));
   e.checkTrap();
+  e.contextChanged();
 }
 
 /** Caches are not modelled: what is left of a cache-block operation is its permission checks. */
