@@ -1,5 +1,6 @@
 export { VivError } from "./core/errors.ts";
 export { closureOf, type HostClosureRequest } from "./host/node/imprison/closure.ts";
+export { version } from "./host/node/package.ts";
 export {
   type Closure,
   type ClosureFile,

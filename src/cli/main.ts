@@ -1,11 +1,11 @@
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { VivError } from "../index.ts";
-import { exitCode } from "./exit-code.ts";
+import { VivError, version } from "../index.ts";
+import { exitCode, signalExitCode } from "./exit-code.ts";
 import { addJailDepsCommand } from "./jail/deps.ts";
 
 /** Runs `viv` with the arguments given (without those of Node) and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
+  exitOnBrokenPipe();
   let code: number = exitCode.success;
   const done = (result: number) => {
     code = result;
@@ -34,7 +34,12 @@ export async function main(args: readonly string[]): Promise<number> {
   return code;
 }
 
-function version(): string {
-  const file = new URL("../../../package.json", import.meta.url);
-  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+/** Ends as a program does that writes to a pipe which nobody reads, unless a command has its own way. */
+function exitOnBrokenPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    const exit = () => {
+      if (stream.listenerCount("error") === 1) process.exit(signalExitCode.SIGPIPE);
+    };
+    stream.on("error", exit);
+  }
 }

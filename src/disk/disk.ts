@@ -3,7 +3,7 @@ export const sectorSize = 512;
 
 /**
  * A block device's contents. Offsets and lengths are bytes and multiples of `sectorSize` inside `size`; the device checks
- * what the guest asks for, the disk asserts it. Reads and writes are done when they return; `flush` when its promise is.
+ * what the guest asks for, the disk asserts it. Everything is done when it returns, or when the promise is that it returns.
  */
 export interface Disk {
   /** Bytes; a multiple of `sectorSize`, never 0. */
@@ -12,7 +12,7 @@ export interface Disk {
   read(offset: number, into: Uint8Array): void;
   write(offset: number, from: Uint8Array): void;
   /** Makes what was written survive a loss of power of the host. */
-  flush(): Promise<void>;
+  flush(): Promise<void> | void;
   /** The range reads as zeros from now on; storage is freed where that is possible. */
   writeZeroes(offset: number, length: number): void;
   /** The contents of the range do not matter any more. Absent if the disk could not make use of it. */

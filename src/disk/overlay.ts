@@ -38,7 +38,7 @@ export class Overlay implements Disk {
   }
 
   /** Nothing of an overlay is to survive, so there is nothing to do. */
-  async flush(): Promise<void> {}
+  flush(): void {}
 
   writeZeroes(offset: number, length: number): void {
     const zeroes = new Uint8Array(Math.min(length, 64 * 1024));

@@ -35,8 +35,8 @@ export class RawDisk implements Disk {
     this.#file.write(offset, from);
   }
 
-  async flush(): Promise<void> {
-    if (!this.readOnly) await this.#file.sync();
+  flush(): Promise<void> | void {
+    return this.readOnly ? undefined : this.#file.sync();
   }
 
   /** Leaves alone what is zero already, so that a sparse file stays sparse. */

@@ -1,0 +1,27 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { VivError } from "../../core/errors.ts";
+
+/** The folder that this package is installed in: the nearest above this file with a package.json. */
+function packageFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, "package.json")) && folder !== dirname(folder)) folder = dirname(folder);
+  return folder;
+}
+
+/** Vivarium's version, such as `0.1.0`. */
+export function version(): string {
+  return (JSON.parse(readFileSync(join(packageFolder(), "package.json"), "utf8")) as { version: string }).version;
+}
+
+/**
+ * Names of the embedded guest's files, which are part of the package.
+ * @throws VivError `ENOENT` if they are not
+ */
+export function embeddedGuest(): { kernel: string; initrd: string } {
+  const folder = join(packageFolder(), "guests/linux-riscv64");
+  const files = { kernel: join(folder, "Image.gz"), initrd: join(folder, "initramfs.cpio.gz") };
+  if (existsSync(files.kernel) && existsSync(files.initrd)) return files;
+  throw new VivError("ENOENT", `the embedded guest is not in ${folder}; install Vivarium again, or give a kernel with --kernel`);
+}
