@@ -281,7 +281,7 @@ export class Machine {
     }
     bytes.set(this.#plan.rom, rom.offset);
     this.hart.reset(this.#plan.start);
-    this.hart.invalidateCode(0, ram.size);
+    if (this.#used) this.hart.invalidateCode(0, ram.size);
     if (this.#plan.sbi) for (const [number, value] of supervisorState) this.hart.setCsr(number, value);
   }
 }

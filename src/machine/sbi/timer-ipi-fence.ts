@@ -1,3 +1,4 @@
+import type { Hart } from "../hart.ts";
 import {
   fail,
   namesHart,
@@ -37,22 +38,23 @@ export const ipi: SbiExtension = {
 
 /** Does a fence on the harts that the call names. The hart's own fences are whole, so ranges and ASIDs need no look. */
 const fence =
-  (what: "instructions" | "translations"): SbiFunction =>
+  (apply: (hart: Hart) => void): SbiFunction =>
   ({ hart, args: [mask, base] }) => {
     const named = namesHart(hart, mask, base);
     if (named === undefined) return fail(sbiError.invalidParam);
-    if (named && what === "instructions") hart.invalidateCode(0, Number.POSITIVE_INFINITY);
-    else if (named) hart.flushTranslations();
+    if (named) apply(hart);
     return ok();
   };
+const fenceTranslations = fence((hart) => hart.flushTranslations());
 
 /** SBI 2.0, chapter 8; functions 3 to 6 are for the hypervisor extension, which the hart has not. */
 export const rfence: SbiExtension = {
   id: 0x52464e43,
   name: "RFENCE",
   functions: {
-    0: fence("instructions"), // remote_fence_i
-    1: fence("translations"), // remote_sfence_vma
-    2: fence("translations"), // remote_sfence_vma_asid
+    // remote_fence_i: what a hart stored itself it executes, with or without a fence
+    0: fence(() => {}),
+    1: fenceTranslations, // remote_sfence_vma
+    2: fenceTranslations, // remote_sfence_vma_asid
   },
 };
