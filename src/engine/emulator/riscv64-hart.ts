@@ -1,11 +1,20 @@
+import { assert } from "../../core/errors.ts";
 import { buildHartModule } from "../../isa/riscv64/core.ts";
 import { csrIndexBytes, csrTable } from "../../isa/riscv64/csr.ts";
-import { type Layout, layOut, reservedBytes } from "../../isa/riscv64/layout.ts";
+import { layout, reservedBytes } from "../../isa/riscv64/layout.ts";
 import { status } from "../../isa/riscv64/mstatus.ts";
 import type { ExitReason, Hart, HartPorts, InterruptBit, Privilege } from "../../machine/hart.ts";
 import type { HartFactory } from "../../machine/machine.ts";
 import type { MachineMemory } from "../../machine/memory.ts";
-import { webAssembly } from "../../wasm/webassembly.ts";
+import { type WasmModule, webAssembly } from "../../wasm/webassembly.ts";
+
+const { state } = layout;
+let compiled: WasmModule | undefined;
+/** The hart's module, compiled once in a process. */
+function hartModule(): WasmModule {
+  compiled ??= new webAssembly.Module(buildHartModule());
+  return compiled;
+}
 
 /** Extensions in `misa`: MXL = 2 (64 bits), and A B C D F I M S U. */
 const misa = (2n << 62n) | [..."ABCDFIMSU"].reduce((bits, letter) => bits | (1n << BigInt(letter.charCodeAt(0) - 65)), 0n);
@@ -25,7 +34,6 @@ export class Riscv64Hart implements Hart {
   readonly id: number;
   /** Whether an `ecall` from S-mode leaves `run` instead of trapping. */
   readonly #sbi: boolean;
-  readonly #layout: Layout;
   readonly #exports: HartExports;
   readonly #view: DataView;
   readonly #bytes: Uint8Array;
@@ -34,14 +42,9 @@ export class Riscv64Hart implements Hart {
   constructor(ports: HartPorts, { memory, ram, rom }: MachineMemory, { id, sbi }: { id: number; sbi: boolean }) {
     this.id = id;
     this.#sbi = sbi;
-    const layout = layOut(ram, rom);
-    this.#layout = layout;
     this.#view = new DataView(memory.buffer);
     this.#bytes = new Uint8Array(memory.buffer);
     this.#words = new Int32Array(memory.buffer);
-    const pages = memory.buffer.byteLength / 65536;
-    const bytes = buildHartModule(layout, id, { minimum: pages, maximum: pages, shared: false });
-    const { mailbox } = layout.state;
     const imports = {
       machine: { memory },
       ports: {
@@ -49,27 +52,37 @@ export class Riscv64Hart implements Hart {
         mmioRead64: (address: number) => {
           const value = ports.mmioRead64(address >>> 0);
           if (value === undefined) return 0;
-          this.#view.setBigUint64(mailbox, value, true);
+          this.#view.setBigUint64(state.mailbox, value, true);
           return 1;
         },
         mmioWrite: (address: number, size: 1 | 2 | 4, value: number) => {
           const masked = size === 4 ? value >>> 0 : value & (2 ** (8 * size) - 1);
           return ports.mmioWrite(address >>> 0, size, masked) ? 1 : 0;
         },
-        mmioWrite64: (address: number) => (ports.mmioWrite64(address >>> 0, this.#view.getBigUint64(mailbox, true)) ? 1 : 0),
+        mmioWrite64: (address: number) =>
+          ports.mmioWrite64(address >>> 0, this.#view.getBigUint64(state.mailbox, true)) ? 1 : 0,
         time: () => ports.time(),
       },
     };
-    const instance = new webAssembly.Instance(new webAssembly.Module(bytes), imports);
+    const instance = new webAssembly.Instance(hartModule(), imports);
     this.#exports = instance.exports as unknown as HartExports;
-    this.#bytes.set(csrIndexBytes(csrTable(id)), layout.csrIndex);
+    this.#bytes.set(csrIndexBytes(csrTable), layout.csrIndex);
     this.#writeCrossingHeader();
+    assert(
+      ram.offset === layout.ramOffset && rom.offset === ram.offset + ram.size,
+      "RAM follows what the hart keeps, and ROM RAM",
+    );
+    this.#setU64(state.ramBase, BigInt(ram.base));
+    this.#setU64(state.ramSize, BigInt(ram.size));
+    this.#setU64(state.romBase, BigInt(rom.base));
+    this.#setU64(state.romSize, BigInt(rom.size));
+    this.#setU64(state.hartId, BigInt(id));
     this.reset({ pc: 0n, mode: 3 });
   }
 
   /** The record page of its own for instructions that cross pages finds the instruction's bytes as if it were at a page's end. */
   #writeCrossingHeader(): void {
-    const { crossing, crossingBytes } = this.#layout;
+    const { crossing, crossingBytes } = layout;
     this.#view.setInt32(crossing - 16, crossingBytes - 4094, true);
     for (const past of [0, 1]) this.#view.setUint16(crossing + (2048 + past) * 16, 1, true);
   }
@@ -79,13 +92,11 @@ export class Riscv64Hart implements Hart {
   }
 
   get instret(): number {
-    const { state } = this.#layout;
     const executed = this.#u32(state.runBudget) - this.#u32(state.budget) - this.#u32(state.deferred);
     return Number(this.#u64(state.instret)) + executed;
   }
 
   setInterrupt(bit: InterruptBit, level: boolean): void {
-    const { state } = this.#layout;
     const mask = 1n << BigInt(bit);
     const old = this.#u64(state.mipExternal);
     const next = level ? old | mask : old & ~mask;
@@ -95,20 +106,17 @@ export class Riscv64Hart implements Hart {
   }
 
   requestExit(): void {
-    const { state } = this.#layout;
     this.#setU32(state.exitRequested, 1);
     this.#setU32(state.attention, 1);
   }
 
   timerDeadline(): number {
-    const { state } = this.#layout;
     const enabled = this.#u64(state.menvcfg) >> 63n === 1n;
     const stimecmp = this.#u64(state.stimecmp);
     return enabled && stimecmp < 1n << 53n ? Number(stimecmp) : Number.POSITIVE_INFINITY;
   }
 
   reset({ pc, a0 = 0n, a1 = 0n, a2 = 0n, mode }: Parameters<Hart["reset"]>[0]): void {
-    const { state } = this.#layout;
     this.#bytes.fill(0, state.x, state.end);
     this.#setU64(state.mstatus, status.UXL | status.SXL);
     this.#setU64(state.misa, misa);
@@ -124,25 +132,25 @@ export class Riscv64Hart implements Hart {
   }
 
   getX(index: number): bigint {
-    return this.#u64(this.#layout.state.x + 8 * index);
+    return this.#u64(state.x + 8 * index);
   }
   setX(index: number, value: bigint): void {
-    if (index !== 0) this.#setU64(this.#layout.state.x + 8 * index, value);
+    if (index !== 0) this.#setU64(state.x + 8 * index, value);
   }
   getF(index: number): bigint {
-    return this.#u64(this.#layout.state.f + 8 * index);
+    return this.#u64(state.f + 8 * index);
   }
   setF(index: number, value: bigint): void {
-    this.#setU64(this.#layout.state.f + 8 * index, value);
+    this.#setU64(state.f + 8 * index, value);
   }
   get pc(): bigint {
-    return this.#u64(this.#layout.state.pc);
+    return this.#u64(state.pc);
   }
   set pc(value: bigint) {
-    this.#setU64(this.#layout.state.pc, value & ~1n);
+    this.#setU64(state.pc, value & ~1n);
   }
   get mode(): Privilege {
-    return this.#u32(this.#layout.state.mode) as Privilege;
+    return this.#u32(state.mode) as Privilege;
   }
 
   getCsr(number: number): bigint | undefined {
@@ -162,7 +170,6 @@ export class Riscv64Hart implements Hart {
 
   /** Runs `body` as M-mode with the floating-point unit on, so that every CSR can be reached. */
   #asMachine<T>(body: () => T): T {
-    const { state } = this.#layout;
     const mode = this.#u32(state.mode);
     const fs = this.#u32(state.fs);
     this.#setU32(state.mode, 3);
@@ -175,15 +182,14 @@ export class Riscv64Hart implements Hart {
   }
 
   #clearTrap(): boolean {
-    const { trap } = this.#layout.state;
-    const trapped = this.#u32(trap) !== 0;
-    this.#setU32(trap, 0);
+    const trapped = this.#u32(state.trap) !== 0;
+    this.#setU32(state.trap, 0);
     return trapped;
   }
 
   invalidateCode(offset: number, length: number): void {
-    const { ram } = this.#layout;
-    for (let page = offset - (offset % 4096); page < offset + length; page += 4096) this.#exports.forgetCode(ram.offset + page);
+    for (let page = offset - (offset % 4096); page < offset + length; page += 4096)
+      this.#exports.forgetCode(layout.ramOffset + page);
   }
 
   flushTranslations(): void {

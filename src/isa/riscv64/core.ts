@@ -6,22 +6,21 @@ import { type Core, declareFunctions, importPorts } from "./functions.ts";
 import { HandlerTable } from "./handlers.ts";
 import { instructions } from "./instructions.ts";
 import { defineInterpreter, findJumps } from "./interpreter.ts";
-import type { Layout } from "./layout.ts";
+import { layout, reservedBytes } from "./layout.ts";
 import { defineMmu } from "./mmu.ts";
 import { definePmp } from "./pmp.ts";
 import { defineTraps } from "./trap.ts";
 
-/** Pages of 64 KiB that the module's memory must have at least; its maximum; whether it is shared. */
-export interface MemoryLimits {
-  readonly minimum: number;
-  readonly maximum: number;
-  readonly shared: boolean;
-}
+/** Pages of 64 KiB: any memory of 32-bit addresses will do. */
+const mostPages = 65536;
 
-/** Builds the WebAssembly module of a hart: everything but devices. */
-export function buildHartModule(layout: Layout, hartId: number, limits: MemoryLimits): Uint8Array<ArrayBuffer> {
+/**
+ * Builds the WebAssembly module of a hart: everything but devices. It is the same for every machine, so a build can keep it.
+ * Imports `machine.memory` and the functions of `ports`.
+ */
+export function buildHartModule(): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
-  module.importMemory("machine", "memory", limits.minimum, limits.maximum, limits.shared);
+  module.importMemory("machine", "memory", reservedBytes / 65536, mostPages, false);
   const ports = importPorts(module);
   const declared = declareFunctions(module);
   const float = createFloat(module, { flags: { flagsAddress: layout.state.fflags } });
@@ -29,7 +28,7 @@ export function buildHartModule(layout: Layout, hartId: number, limits: MemoryLi
   const handlers = new HandlerTable(instructions, findJumps(core, layout, instructions));
   defineMmu(core, layout);
   definePmp(core, layout);
-  defineCsrs(core, layout, csrTable(hartId));
+  defineCsrs(core, layout, csrTable);
   defineTraps(core, layout);
   defineDecoder(core, layout, instructions, handlers);
   defineInterpreter(core, layout, handlers);

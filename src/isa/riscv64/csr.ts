@@ -172,207 +172,205 @@ const pendingBits = ({ f, core }: CsrContext) => f.call(core.functions.pendingIn
 const allCounters = 0xffff_ffffn;
 
 /** All CSRs of the hart. */
-export function csrTable(hartId: number): readonly Csr[] {
-  return [
-    floatField("fflags", 0x001, 31),
-    floatField("frm", 0x002, 7),
-    {
-      name: "fcsr",
-      number: 0x003,
-      read: (c) => {
-        requireFloat(c);
-        return c.f.i64.extendI32U(c.f.i32.or(load32(c, "fflags"), c.f.i32.shl(load32(c, "frm"), c.f.i32.const(5))));
-      },
-      write: (c, value) => {
-        storeFloat(c, "fflags", c.f.get(value), 31);
-        storeFloat(c, "frm", c.f.i64.shrU(c.f.get(value), c.f.i64.const(5)), 7);
-      },
+export const csrTable: readonly Csr[] = [
+  floatField("fflags", 0x001, 31),
+  floatField("frm", 0x002, 7),
+  {
+    name: "fcsr",
+    number: 0x003,
+    read: (c) => {
+      requireFloat(c);
+      return c.f.i64.extendI32U(c.f.i32.or(load32(c, "fflags"), c.f.i32.shl(load32(c, "frm"), c.f.i32.const(5))));
     },
+    write: (c, value) => {
+      storeFloat(c, "fflags", c.f.get(value), 31);
+      storeFloat(c, "frm", c.f.i64.shrU(c.f.get(value), c.f.i64.const(5)), 7);
+    },
+  },
 
-    {
-      name: "sstatus",
-      number: 0x100,
-      read: (c) => c.f.i64.and(c.f.get(readStatus(c)), c.f.i64.const(sstatusMask | status.FS | status.SD | (3n << 32n))),
-      write: (c, value) => writeStatus(c, value, sstatusMask),
-      interrupts: true,
+  {
+    name: "sstatus",
+    number: 0x100,
+    read: (c) => c.f.i64.and(c.f.get(readStatus(c)), c.f.i64.const(sstatusMask | status.FS | status.SD | (3n << 32n))),
+    write: (c, value) => writeStatus(c, value, sstatusMask),
+    interrupts: true,
+  },
+  {
+    name: "sie",
+    number: 0x104,
+    read: (c) => c.f.i64.and(load(c, "mie"), load(c, "mideleg")),
+    write: (c, value) => {
+      const { f, layout } = c;
+      const delegated = f.i64.let(load(c, "mideleg"));
+      f.i64.store(
+        f.i32.const(layout.state.mie),
+        f.i64.or(
+          f.i64.and(load(c, "mie"), f.i64.xor(f.get(delegated), f.i64.const(-1))),
+          f.i64.and(f.i64.and(f.get(value), f.get(delegated)), f.i64.const(supervisorInterrupts)),
+        ),
+      );
     },
-    {
-      name: "sie",
-      number: 0x104,
-      read: (c) => c.f.i64.and(load(c, "mie"), load(c, "mideleg")),
-      write: (c, value) => {
-        const { f, layout } = c;
-        const delegated = f.i64.let(load(c, "mideleg"));
-        f.i64.store(
-          f.i32.const(layout.state.mie),
-          f.i64.or(
-            f.i64.and(load(c, "mie"), f.i64.xor(f.get(delegated), f.i64.const(-1))),
-            f.i64.and(f.i64.and(f.get(value), f.get(delegated)), f.i64.const(supervisorInterrupts)),
-          ),
-        );
-      },
-      interrupts: true,
+    interrupts: true,
+  },
+  vector("stvec", 0x105, "stvec"),
+  plain("scounteren", 0x106, "scounteren", allCounters),
+  {
+    name: "senvcfg",
+    number: 0x10a,
+    read: (c) => load(c, "senvcfg"),
+    write: (c, v) => writeEnvironment(c, "senvcfg", v, environmentBits),
+  },
+  plain("sscratch", 0x140, "sscratch"),
+  plain("sepc", 0x141, "sepc", ~1n),
+  plain("scause", 0x142, "scause"),
+  plain("stval", 0x143, "stval"),
+  {
+    name: "sip",
+    number: 0x144,
+    read: (c) => c.f.i64.and(pendingBits(c), load(c, "mideleg")),
+    write: (c, value) => {
+      const { f, layout } = c;
+      const writable = f.i64.let(f.i64.and(load(c, "mideleg"), f.i64.const(1n << 1n)));
+      f.i64.store(
+        f.i32.const(layout.state.mipSoftware),
+        f.i64.or(
+          f.i64.and(load(c, "mipSoftware"), f.i64.xor(f.get(writable), f.i64.const(-1))),
+          f.i64.and(f.get(value), f.get(writable)),
+        ),
+      );
     },
-    vector("stvec", 0x105, "stvec"),
-    plain("scounteren", 0x106, "scounteren", allCounters),
-    {
-      name: "senvcfg",
-      number: 0x10a,
-      read: (c) => load(c, "senvcfg"),
-      write: (c, v) => writeEnvironment(c, "senvcfg", v, environmentBits),
+    interrupts: true,
+  },
+  {
+    name: "stimecmp",
+    number: 0x14d,
+    read: (c) => {
+      const { f } = c;
+      f.if(f.i32.ltU(load32(c, "mode"), f.i32.const(mode.M)), () => {
+        f.brIf(c.illegal, f.i64.eqz(f.i64.and(load(c, "mcounteren"), f.i64.const(2))));
+        f.brIf(c.illegal, f.i64.eqz(f.i64.and(load(c, "menvcfg"), f.i64.const(STCE))));
+      });
+      return load(c, "stimecmp");
     },
-    plain("sscratch", 0x140, "sscratch"),
-    plain("sepc", 0x141, "sepc", ~1n),
-    plain("scause", 0x142, "scause"),
-    plain("stval", 0x143, "stval"),
-    {
-      name: "sip",
-      number: 0x144,
-      read: (c) => c.f.i64.and(pendingBits(c), load(c, "mideleg")),
-      write: (c, value) => {
-        const { f, layout } = c;
-        const writable = f.i64.let(f.i64.and(load(c, "mideleg"), f.i64.const(1n << 1n)));
-        f.i64.store(
-          f.i32.const(layout.state.mipSoftware),
-          f.i64.or(
-            f.i64.and(load(c, "mipSoftware"), f.i64.xor(f.get(writable), f.i64.const(-1))),
-            f.i64.and(f.get(value), f.get(writable)),
-          ),
-        );
-      },
-      interrupts: true,
+    write: (c, value) => storeMasked(c, "stimecmp", value, -1n),
+    interrupts: true,
+  },
+  {
+    name: "satp",
+    number: 0x180,
+    read: (c) => {
+      const { f } = c;
+      f.brIf(
+        c.illegal,
+        f.i32.and(
+          f.i32.eq(load32(c, "mode"), f.i32.const(mode.S)),
+          f.i64.ne(f.i64.and(load(c, "mstatus"), f.i64.const(status.TVM)), f.i64.const(0)),
+        ),
+      );
+      return load(c, "satp");
     },
-    {
-      name: "stimecmp",
-      number: 0x14d,
-      read: (c) => {
-        const { f } = c;
-        f.if(f.i32.ltU(load32(c, "mode"), f.i32.const(mode.M)), () => {
-          f.brIf(c.illegal, f.i64.eqz(f.i64.and(load(c, "mcounteren"), f.i64.const(2))));
-          f.brIf(c.illegal, f.i64.eqz(f.i64.and(load(c, "menvcfg"), f.i64.const(STCE))));
+    write: (c, value) => {
+      const { f, core } = c;
+      const scheme = f.i64.let(f.i64.shrU(f.get(value), f.i64.const(60)));
+      // Bare, Sv39, Sv48, Sv57; a write with another MODE has no effect.
+      const known = f.i32.or(f.i64.eqz(f.get(scheme)), f.i64.leU(f.i64.sub(f.get(scheme), f.i64.const(8)), f.i64.const(2)));
+      f.if(known, () => {
+        const old = f.i64.let(load(c, "satp"));
+        f.if(f.i64.ne(f.get(old), f.get(value)), () => {
+          storeMasked(c, "satp", value, -1n);
+          // Global mappings stay when only the address space changes, not when the scheme does.
+          const sameScheme = f.i64.eq(f.i64.shrU(f.get(old), f.i64.const(60)), f.get(scheme));
+          f.call(core.functions.flushTranslations, sameScheme);
         });
-        return load(c, "stimecmp");
-      },
-      write: (c, value) => storeMasked(c, "stimecmp", value, -1n),
-      interrupts: true,
+      });
     },
-    {
-      name: "satp",
-      number: 0x180,
-      read: (c) => {
-        const { f } = c;
-        f.brIf(
-          c.illegal,
-          f.i32.and(
-            f.i32.eq(load32(c, "mode"), f.i32.const(mode.S)),
-            f.i64.ne(f.i64.and(load(c, "mstatus"), f.i64.const(status.TVM)), f.i64.const(0)),
-          ),
-        );
-        return load(c, "satp");
-      },
-      write: (c, value) => {
-        const { f, core } = c;
-        const scheme = f.i64.let(f.i64.shrU(f.get(value), f.i64.const(60)));
-        // Bare, Sv39, Sv48, Sv57; a write with another MODE has no effect.
-        const known = f.i32.or(f.i64.eqz(f.get(scheme)), f.i64.leU(f.i64.sub(f.get(scheme), f.i64.const(8)), f.i64.const(2)));
-        f.if(known, () => {
-          const old = f.i64.let(load(c, "satp"));
-          f.if(f.i64.ne(f.get(old), f.get(value)), () => {
-            storeMasked(c, "satp", value, -1n);
-            // Global mappings stay when only the address space changes, not when the scheme does.
-            const sameScheme = f.i64.eq(f.i64.shrU(f.get(old), f.i64.const(60)), f.get(scheme));
-            f.call(core.functions.flushTranslations, sameScheme);
-          });
-        });
-      },
-    },
+  },
 
-    readOnly("mvendorid", 0xf11, constant(0n)),
-    readOnly("marchid", 0xf12, constant(0n)),
-    readOnly("mimpid", 0xf13, constant(0n)),
-    readOnly("mhartid", 0xf14, constant(BigInt(hartId))),
-    readOnly("mconfigptr", 0xf15, constant(0n)),
-    {
-      name: "mstatus",
-      number: 0x300,
-      read: (c) => c.f.get(readStatus(c)),
-      write: (c, v) => writeStatus(c, v, mstatusMask),
-      interrupts: true,
+  readOnly("mvendorid", 0xf11, constant(0n)),
+  readOnly("marchid", 0xf12, constant(0n)),
+  readOnly("mimpid", 0xf13, constant(0n)),
+  readOnly("mhartid", 0xf14, (c) => load(c, "hartId")),
+  readOnly("mconfigptr", 0xf15, constant(0n)),
+  {
+    name: "mstatus",
+    number: 0x300,
+    read: (c) => c.f.get(readStatus(c)),
+    write: (c, v) => writeStatus(c, v, mstatusMask),
+    interrupts: true,
+  },
+  // Extensions cannot be switched off; writes are ignored.
+  { name: "misa", number: 0x301, read: (c) => load(c, "misa") },
+  plain("medeleg", 0x302, "medeleg", 0xb3ffn),
+  plain("mideleg", 0x303, "mideleg", supervisorInterrupts, { interrupts: true }),
+  plain("mie", 0x304, "mie", 0xaaan, { interrupts: true }),
+  vector("mtvec", 0x305, "mtvec"),
+  plain("mcounteren", 0x306, "mcounteren", allCounters),
+  {
+    name: "menvcfg",
+    number: 0x30a,
+    read: (c) => load(c, "menvcfg"),
+    write: (c, value) => {
+      writeEnvironment(c, "menvcfg", value, environmentBits | (7n << 61n));
+      c.f.call(c.core.functions.flushTlb);
     },
-    // Extensions cannot be switched off; writes are ignored.
-    { name: "misa", number: 0x301, read: (c) => load(c, "misa") },
-    plain("medeleg", 0x302, "medeleg", 0xb3ffn),
-    plain("mideleg", 0x303, "mideleg", supervisorInterrupts, { interrupts: true }),
-    plain("mie", 0x304, "mie", 0xaaan, { interrupts: true }),
-    vector("mtvec", 0x305, "mtvec"),
-    plain("mcounteren", 0x306, "mcounteren", allCounters),
-    {
-      name: "menvcfg",
-      number: 0x30a,
-      read: (c) => load(c, "menvcfg"),
-      write: (c, value) => {
-        writeEnvironment(c, "menvcfg", value, environmentBits | (7n << 61n));
-        c.f.call(c.core.functions.flushTlb);
-      },
-      interrupts: true,
+    interrupts: true,
+  },
+  // Counters cannot be inhibited.
+  { name: "mcountinhibit", number: 0x320, read: constant(0n) },
+  ...Array.from({ length: 29 }, (_, i): Csr => ({ name: `mhpmevent${i + 3}`, number: 0x323 + i, read: constant(0n) })),
+  plain("mscratch", 0x340, "mscratch"),
+  plain("mepc", 0x341, "mepc", ~1n),
+  plain("mcause", 0x342, "mcause"),
+  plain("mtval", 0x343, "mtval"),
+  {
+    name: "mip",
+    number: 0x344,
+    read: pendingBits,
+    write: (c, value) => {
+      const { f } = c;
+      // STIP belongs to stimecmp while menvcfg.STCE is set.
+      f.if(
+        f.i64.eqz(f.i64.and(load(c, "menvcfg"), f.i64.const(STCE))),
+        () => storeMasked(c, "mipSoftware", value, supervisorInterrupts),
+        () => storeMasked(c, "mipSoftware", value, supervisorInterrupts & ~(1n << 5n)),
+      );
     },
-    // Counters cannot be inhibited.
-    { name: "mcountinhibit", number: 0x320, read: constant(0n) },
-    ...Array.from({ length: 29 }, (_, i): Csr => ({ name: `mhpmevent${i + 3}`, number: 0x323 + i, read: constant(0n) })),
-    plain("mscratch", 0x340, "mscratch"),
-    plain("mepc", 0x341, "mepc", ~1n),
-    plain("mcause", 0x342, "mcause"),
-    plain("mtval", 0x343, "mtval"),
-    {
-      name: "mip",
-      number: 0x344,
-      read: pendingBits,
-      write: (c, value) => {
-        const { f } = c;
-        // STIP belongs to stimecmp while menvcfg.STCE is set.
-        f.if(
-          f.i64.eqz(f.i64.and(load(c, "menvcfg"), f.i64.const(STCE))),
-          () => storeMasked(c, "mipSoftware", value, supervisorInterrupts),
-          () => storeMasked(c, "mipSoftware", value, supervisorInterrupts & ~(1n << 5n)),
-        );
-      },
-      interrupts: true,
-    },
-    ...[0, 8].map(
-      (first): Csr => ({
-        name: `pmpcfg${first / 4}`,
-        number: 0x3a0 + first / 4,
-        read: ({ f, layout }) => f.i64.load(f.i32.const(layout.state.pmpcfg + first)),
-        write: ({ f, core, layout }, value) => emitPmpConfigWrite(f, core, layout, first, value),
-      }),
-    ),
-    ...Array.from(
-      { length: pmpEntries },
-      (_, i): Csr => ({
-        name: `pmpaddr${i}`,
-        number: 0x3b0 + i,
-        read: ({ f, layout }) => f.i64.load(f.i32.const(layout.state.pmpaddr + 8 * i)),
-        write: ({ f, core, layout }, value) => emitPmpAddressWrite(f, core, layout, i, value),
-      }),
-    ),
+    interrupts: true,
+  },
+  ...[0, 8].map(
+    (first): Csr => ({
+      name: `pmpcfg${first / 4}`,
+      number: 0x3a0 + first / 4,
+      read: ({ f, layout }) => f.i64.load(f.i32.const(layout.state.pmpcfg + first)),
+      write: ({ f, core, layout }, value) => emitPmpConfigWrite(f, core, layout, first, value),
+    }),
+  ),
+  ...Array.from(
+    { length: pmpEntries },
+    (_, i): Csr => ({
+      name: `pmpaddr${i}`,
+      number: 0x3b0 + i,
+      read: ({ f, layout }) => f.i64.load(f.i32.const(layout.state.pmpaddr + 8 * i)),
+      write: ({ f, core, layout }, value) => emitPmpAddressWrite(f, core, layout, i, value),
+    }),
+  ),
 
-    // Sdtrig: tselect finds one index, whose tdata1 says that there is no trigger.
-    { name: "tselect", number: 0x7a0, read: constant(0n) },
-    { name: "tdata1", number: 0x7a1, read: constant(0n) },
-    { name: "tdata2", number: 0x7a2, read: constant(0n) },
-    { name: "tdata3", number: 0x7a3, read: constant(0n) },
-    readOnly("tinfo", 0x7a4, constant(1n)),
+  // Sdtrig: tselect finds one index, whose tdata1 says that there is no trigger.
+  { name: "tselect", number: 0x7a0, read: constant(0n) },
+  { name: "tdata1", number: 0x7a1, read: constant(0n) },
+  { name: "tdata2", number: 0x7a2, read: constant(0n) },
+  { name: "tdata3", number: 0x7a3, read: constant(0n) },
+  readOnly("tinfo", 0x7a4, constant(1n)),
 
-    writableCounter("mcycle", 0xb00, "mcycleOffset"),
-    writableCounter("minstret", 0xb02, "minstretOffset"),
-    counter("cycle", 0, cycles),
-    counter("time", 1, time),
-    counter("instret", 2, instructions),
-    // Hardware performance counters beyond the basic three count nothing.
-    ...Array.from({ length: 29 }, (_, i): Csr => ({ name: `mhpmcounter${i + 3}`, number: 0xb03 + i, read: constant(0n) })),
-    ...Array.from({ length: 29 }, (_, i) => counter(`hpmcounter${i + 3}`, i + 3, constant(0n))),
-  ];
-}
+  writableCounter("mcycle", 0xb00, "mcycleOffset"),
+  writableCounter("minstret", 0xb02, "minstretOffset"),
+  counter("cycle", 0, cycles),
+  counter("time", 1, time),
+  counter("instret", 2, instructions),
+  // Hardware performance counters beyond the basic three count nothing.
+  ...Array.from({ length: 29 }, (_, i): Csr => ({ name: `mhpmcounter${i + 3}`, number: 0xb03 + i, read: constant(0n) })),
+  ...Array.from({ length: 29 }, (_, i) => counter(`hpmcounter${i + 3}`, i + 3, constant(0n))),
+];
 
 /** Defines `csrRead` and `csrWrite`. The index bytes that they look up are written by `csrIndexBytes`. */
 export function defineCsrs(core: Core, layout: Layout, table: readonly Csr[]): void {

@@ -1,4 +1,3 @@
-import { assert } from "../../core/errors.ts";
 import type { FunctionBuilder } from "../../wasm/function.ts";
 import type { I32 } from "../../wasm/types.ts";
 import { layOutState, type State } from "./state.ts";
@@ -72,8 +71,8 @@ export interface Layout {
   /** Record page of its own for the instruction that crosses from one page to the next, and the bytes of that instruction. */
   readonly crossing: number;
   readonly crossingBytes: number;
-  readonly rom: { readonly base: number; readonly size: number; readonly offset: number };
-  readonly ram: { readonly base: number; readonly size: number; readonly offset: number };
+  /** Where RAM begins; ROM follows it. */
+  readonly ramOffset: number;
 }
 
 const align = (value: number, to: number) => Math.ceil(value / to) * to;
@@ -95,26 +94,22 @@ const recordPages = crossing + recordPage.stride;
 /** Bytes that the hart keeps for itself, from the first of the memory on. Most are never touched, and cost nothing. */
 export const reservedBytes = align(recordPages + recordPageCount * recordPage.stride, 65536);
 
-/** Lays out the memory of a machine with one hart. ROM must follow RAM in the memory. */
-export function layOut(ram: Layout["ram"], rom: Layout["rom"]): Layout {
-  assert(ram.offset >= reservedBytes && rom.offset === ram.offset + ram.size, "RAM above what the hart keeps, then ROM");
-  return {
-    state,
-    csrIndex,
-    dataTlb: dataTlbAt,
-    fetchTlb: fetchTlbAt,
-    pages,
-    recordPages,
-    recordPageCount,
-    recordPool,
-    crossing,
-    crossingBytes,
-    ram,
-    rom,
-  };
-}
+/** Where everything is. The same for every machine, so that one module serves all; where RAM and ROM are is in the state. */
+export const layout: Layout = {
+  state,
+  csrIndex,
+  dataTlb: dataTlbAt,
+  fetchTlb: fetchTlbAt,
+  pages,
+  recordPages,
+  recordPageCount,
+  recordPool,
+  crossing,
+  crossingBytes,
+  ramOffset: reservedBytes,
+};
 
 /** Index of the page that holds an offset in memory: RAM's pages, then ROM's. */
 export function pageIndex(f: FunctionBuilder, layout: Layout, offset: I32): I32 {
-  return f.i32.shrU(f.i32.sub(offset, f.i32.const(layout.ram.offset)), f.i32.const(12));
+  return f.i32.shrU(f.i32.sub(offset, f.i32.const(layout.ramOffset)), f.i32.const(12));
 }

@@ -18,11 +18,13 @@ const pte = { V: 1, R: 2, W: 4, X: 8, U: 16, G: 32, A: 64, D: 128 } as const;
 const menvcfg = { CBZE: 1n << 7n, PBMTE: 1n << 62n, ADUE: 1n << 61n } as const;
 
 export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout): void {
-  const { state, ram, rom } = layout;
+  const { state } = layout;
   const load64 = (f: FunctionBuilder, at: number) => f.i64.load(f.i32.const(at));
   const load32 = (f: FunctionBuilder, at: number) => f.i32.load(f.i32.const(at));
   const trapped = (f: FunctionBuilder) => load32(f, state.trap);
   const bump = (f: FunctionBuilder, at: number) => f.i64.store(f.i32.const(at), f.i64.add(load64(f, at), f.i64.const(1)));
+  const inRam = (f: FunctionBuilder, address: Local<"i64">) =>
+    f.i64.ltU(f.i64.sub(f.get(address), load64(f, state.ramBase)), load64(f, state.ramSize));
   const has = (f: FunctionBuilder, bits: Local<"i64">, mask: number | bigint) =>
     f.i64.ne(f.i64.and(f.get(bits), f.i64.const(mask)), f.i64.const(0));
   const lacks = (f: FunctionBuilder, bits: Local<"i64">, mask: number | bigint) =>
@@ -45,14 +47,14 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
   });
 
   module.body(fn.physical, (f, address) => {
-    const inRegion = (region: { base: number; size: number; offset: number }) => {
-      const at = f.i64.let(f.i64.sub(f.get(address), f.i64.const(region.base)));
-      f.if(f.i64.ltU(f.get(at), f.i64.const(region.size)), () =>
-        f.return(f.i32.add(f.i32.wrapI64(f.get(at)), f.i32.const(region.offset))),
-      );
-    };
-    inRegion(ram);
-    inRegion(rom);
+    const at = f.i64.let(f.i64.sub(f.get(address), load64(f, state.ramBase)));
+    f.if(f.i64.ltU(f.get(at), load64(f, state.ramSize)), () =>
+      f.return(f.i32.add(f.i32.wrapI64(f.get(at)), f.i32.const(layout.ramOffset))),
+    );
+    f.set(at, f.i64.sub(f.get(address), load64(f, state.romBase)));
+    f.if(f.i64.ltU(f.get(at), load64(f, state.romSize)), () =>
+      f.return(f.i32.wrapI64(f.i64.add(f.i64.add(f.get(at), load64(f, state.ramSize)), f.i64.const(layout.ramOffset)))),
+    );
     return f.i32.const(0);
   });
 
@@ -168,7 +170,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
           f.brIf(pageFault, f.i64.eqz(f.i64.and(load64(f, state.menvcfg), f.i64.const(menvcfg.ADUE))));
           f.brIf(accessFault, f.i32.eqz(f.call(fn.pmpCheck, f.get(entryAt), f.i32.const(access.write), f.i32.const(mode.S))));
           // A page table in ROM can be read, not updated.
-          f.brIf(accessFault, f.i64.geU(f.i64.sub(f.get(entryAt), f.i64.const(ram.base)), f.i64.const(ram.size)));
+          f.brIf(accessFault, f.i32.eqz(inRam(f, entryAt)));
           f.set(entry, f.i64.or(f.get(entry), f.get(wanted)));
           f.call(fn.forgetCode, f.get(pointer));
           f.i64.store(f.get(pointer), f.get(entry));
@@ -390,7 +392,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
     );
     f.set(physical, f.call(fn.dataAddress, f.get(address), f.i32.const(access.write)));
     f.if(trapped(f), () => f.return());
-    f.if(f.i64.ltU(f.i64.sub(f.get(physical), f.i64.const(ram.base)), f.i64.const(ram.size)), () => {
+    f.if(inRam(f, physical), () => {
       f.set(offset, f.call(fn.physical, f.get(physical)));
       f.call(fn.forgetCode, f.get(offset));
       f.call(refill, f.get(address), f.get(offset), f.i32.const(1));
@@ -432,7 +434,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
     const physical = f.i64.let(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write)));
     f.if(trapped(f), () => f.return(f.i32.const(0)));
     // Atomics work on RAM only; devices do not support them.
-    f.if(f.i64.geU(f.i64.sub(f.get(physical), f.i64.const(ram.base)), f.i64.const(ram.size)), () => {
+    f.if(f.i32.eqz(inRam(f, physical)), () => {
       f.call(fn.raise, f.i32.const(cause.accessFault[1]), f.get(address));
       f.return(f.i32.const(0));
     });
@@ -472,8 +474,8 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
     const offset = f.i32.let(f.call(fn.amoAddress, f.get(address), f.get(bytes)));
     f.if(trapped(f), () => f.return(f.i64.const(1)));
     // The reservation holds if the same bytes still have the value that was loaded.
-    const physical = f.i64.let(f.i64.extendI32U(f.i32.sub(f.get(offset), f.i32.const(ram.offset))));
-    f.set(physical, f.i64.add(f.get(physical), f.i64.const(ram.base)));
+    const physical = f.i64.let(f.i64.extendI32U(f.i32.sub(f.get(offset), f.i32.const(layout.ramOffset))));
+    f.set(physical, f.i64.add(f.get(physical), load64(f, state.ramBase)));
     const held = f.i32.let(
       f.i32.and(
         f.i32.and(
@@ -519,7 +521,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
     // The faulting address is the one in the register (Zicboz 2.3).
     const physical = f.i64.let(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write)));
     f.if(trapped(f), () => f.return());
-    f.if(f.i64.geU(f.i64.sub(f.get(physical), f.i64.const(ram.base)), f.i64.const(ram.size)), () => {
+    f.if(f.i32.eqz(inRam(f, physical)), () => {
       f.call(fn.raise, f.i32.const(cause.accessFault[1]), f.get(address));
       f.return();
     });

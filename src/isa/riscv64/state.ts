@@ -3,6 +3,12 @@
  * the interpreter and JavaScript name them alike.
  */
 const fields = {
+  /** Where the machine's memory is, in guest-physical addresses; set once, kept over a reset. */
+  ramBase: 8,
+  ramSize: 8,
+  romBase: 8,
+  romSize: 8,
+  hartId: 8,
   /** x0..x31 (x0 stays zero), then the slot that takes writes of x0. */
   x: 33 * 8,
   f: 32 * 8,
