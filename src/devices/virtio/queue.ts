@@ -109,9 +109,9 @@ export class VirtQueue {
     // A backend may call back into the device while it is given something.
     if (this.#draining) return;
     this.#draining = true;
+    const { epoch } = this;
     let budget = this.size * roundsPerDrain;
-    let stopped = false;
-    while (!stopped && this.#open()) {
+    while (this.epoch === epoch && this.#open()) {
       const chain = this.#spare.pop() ?? new Chain();
       if (!this.#peek(chain)) {
         this.#spare.push(chain);
@@ -126,8 +126,9 @@ export class VirtQueue {
       }
       const handled = handle(chain);
       if (handled !== "later") this.#spare.push(chain);
-      if (handled === "stop") stopped = true;
-      else this.#lastAvail = (this.#lastAvail + 1) & 0xffff;
+      // A backend that was called may have reset the machine.
+      if (handled === "stop" || this.epoch !== epoch) break;
+      this.#lastAvail = (this.#lastAvail + 1) & 0xffff;
     }
     this.#publish();
     this.release();

@@ -38,6 +38,11 @@ export class Bench {
     return address;
   }
 
+  /** Everything allocated may be used again. */
+  restartAllocation(): void {
+    this.#next = FakeRam.base + 0x1000;
+  }
+
   bytes(address: number, length: number): Uint8Array {
     const view = this.ram.read(address, length);
     assert(view !== undefined);
@@ -131,6 +136,7 @@ export class DriverQueue {
     this.descriptors = bench.allocate(16 * size, 16);
     this.available = bench.allocate(6 + 2 * size, 2);
     this.used = bench.allocate(6 + 8 * size, 4);
+    bench.bytes(this.descriptors, this.used + 6 + 8 * size - this.descriptors).fill(0);
     this.#free = Array.from({ length: size }, (_, i) => size - 1 - i);
   }
 
