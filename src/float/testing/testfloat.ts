@@ -4,6 +4,7 @@
 // reference is held against.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { probeFusedMultiplyAdd } from "../host.ts";
 import { type Callable, type FloatInstance, instantiateFloat } from "./instance.ts";
 
 const modes = ["near_even", "minMag", "min", "max", "near_maxMag"];
@@ -90,7 +91,9 @@ async function check(float: FloatInstance, job: Job, mode: number, generator: st
 }
 
 const [generator, level = "1", ...only] = process.argv.slice(2);
-const float = instantiateFloat();
+const fusedMultiplyAdd = probeFusedMultiplyAdd();
+console.log(`Node ${process.version}, ${fusedMultiplyAdd ? "with" : "without"} the host's fused multiply-add`);
+const float = instantiateFloat({ fusedMultiplyAdd });
 let total = 0;
 let failures = 0;
 for (const job of jobsOf(float)) {
