@@ -36,7 +36,10 @@ export interface Hart {
   setInterrupt(bit: InterruptBit, level: boolean): void;
   /** Makes a `run` in progress (called from a device) come back after the current instruction. */
   requestExit(): void;
-  /** Guest time, in ticks of `time`, at which the hart's own timer (`stimecmp`) wants service; `Infinity` if none. */
+  /**
+   * Guest time, in ticks of `time`, at which the hart's own timer (`stimecmp`) wants service; `Infinity` if none. A `run` in
+   * which the guest sets it comes back early.
+   */
   timerDeadline(): number;
   /** After power-on or reset: registers zero, `pc`, `a0` and `a1` as given, in `mode`. Memory is untouched. */
   reset(start: { pc: bigint; a0?: bigint; a1?: bigint; a2?: bigint; mode: Privilege }): void;

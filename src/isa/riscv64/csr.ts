@@ -252,7 +252,13 @@ export const csrTable: readonly Csr[] = [
       });
       return load(c, "stimecmp");
     },
-    write: (c, value) => storeMasked(c, "stimecmp", value, -1n),
+    write: (c, value) => {
+      storeMasked(c, "stimecmp", value, -1n);
+      // Whoever runs the hart chose its budget by the old deadline.
+      for (const field of ["exitRequested", "attention"] as const) {
+        c.f.i32.store(c.f.i32.const(c.layout.state[field]), c.f.i32.const(1));
+      }
+    },
     interrupts: true,
   },
   {
