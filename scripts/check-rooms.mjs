@@ -30,7 +30,7 @@ for (const file of files(source)) {
     problems.push(`${name}: its folder is not a room of rooms.json`);
     continue;
   }
-  const text = readFileSync(file, "utf8");
+  const text = readFileSync(file, "utf8").replace(/^\s*(?:\*|\/\*|\/\/).*$/gm, ""); // examples in comments import, too
   for (const match of text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)) {
     const target = match[1];
     if (!target.startsWith(".")) {

@@ -1,6 +1,33 @@
+/**
+ * Vivarium as a library, on Node.
+ *
+ * ```js
+ * import { Machine } from "vivarium";
+ * const machine = await Machine.create();
+ * const { status, stdout } = await machine.run(["uname", "-m"]);
+ * console.log(status, new TextDecoder().decode(stdout));
+ * ```
+ * @module
+ */
+import { arch, platform } from "node:process";
+import { createEmulatedVm } from "./engine/emulator/vm.ts";
+import type { Host } from "./guest/host.ts";
+import { Machine as GuestMachine } from "./guest/machine.ts";
+import type { GuestSpecInput } from "./guest/spec.ts";
+import { openDiskFile, openOverlayStore, readWholeFile } from "./host/node/files.ts";
+import { after, decompress, monotonic, randomBytes, wall, yieldToHost } from "./host/node/machine-host.ts";
+import { embeddedGuest } from "./host/node/package.ts";
+
 export { VivError } from "./core/errors.ts";
+export type { EngineChoice } from "./guest/choose.ts";
+export type { CommandResult, GuestConsole, GuestExit } from "./guest/machine.ts";
+export type { EngineName, GuestSpec, GuestSpecInput } from "./guest/spec.ts";
+export type { GuestInput, GuestOutput } from "./guest/streams.ts";
+export { escapeHelp } from "./host/node/escape-key.ts";
 export { closureOf, type HostClosureRequest } from "./host/node/imprison/closure.ts";
 export { version } from "./host/node/package.ts";
+export { pipeOutput, pipeStandardInput } from "./host/node/pipes.ts";
+export { hasTerminal, Terminal, type TerminalPeer, terminalWindow } from "./host/node/terminal.ts";
 export {
   type Closure,
   type ClosureFile,
@@ -12,3 +39,33 @@ export {
   type Reason,
   sizeOf,
 } from "./image/closure/index.ts";
+
+/** Names of processors as `uname -m` has them, by Node's. */
+const architectures: Partial<Record<string, string>> = { x64: "x86_64", arm64: "aarch64", ia32: "i386" };
+
+const host: Host = {
+  platform,
+  architecture: architectures[arch] ?? arch,
+  readFile: readWholeFile,
+  openDiskFile,
+  openOverlayStore,
+  decompress,
+  embeddedGuest,
+  monotonic,
+  wall,
+  yieldToHost,
+  after,
+  randomBytes,
+};
+
+/** A guest on a machine of its own, on this host. */
+export type Machine = GuestMachine;
+export const Machine = {
+  /**
+   * Checks the specification, chooses the engine, reads what is to be booted, opens and locks the disks. Nothing runs yet.
+   * @throws VivError naming the field or file that is wrong
+   */
+  create(spec: GuestSpecInput = {}): Promise<Machine> {
+    return GuestMachine.create(spec, host, createEmulatedVm);
+  },
+};

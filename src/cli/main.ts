@@ -2,10 +2,15 @@ import { Command, CommanderError } from "commander";
 import { VivError, version } from "../index.ts";
 import { exitCode, signalExitCode } from "./exit-code.ts";
 import { addJailDepsCommand } from "./jail/deps.ts";
+import { addRunCommand } from "./run.ts";
 
 /** Runs `viv` with the arguments given (without those of Node) and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   exitOnBrokenPipe();
+  // What follows `--` is the guest's, whatever it looks like.
+  const end = args[0] === "run" ? args.indexOf("--") : -1;
+  const ours = end < 0 ? args : args.slice(0, end);
+  const command = end < 0 ? undefined : args.slice(end + 1);
   let code: number = exitCode.success;
   const done = (result: number) => {
     code = result;
@@ -17,10 +22,11 @@ export async function main(args: readonly string[]): Promise<number> {
     .helpCommand(false)
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "viv: ")) })
     .exitOverride();
+  addRunCommand(program, command, done);
   const jail = program.command("jail").description("jails, and what goes into them");
   addJailDepsCommand(jail, done);
   try {
-    await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
+    await program.parseAsync(ours.length === 0 ? ["--help"] : ours, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.success : exitCode.usage;
     if (error instanceof VivError) {

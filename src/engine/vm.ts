@@ -46,7 +46,7 @@ export interface Vm {
   /** Runs until the guest ends or resets, or `stop`; then it may be run again, from its reset state. */
   run(): Promise<VmExit>;
   /** Guest time stands still until `resume`. */
-  pause(): void;
+  pause(): Promise<void>;
   resume(): void;
   /** Makes `run` come back soon; has no effect if it does not run. */
   stop(): void;

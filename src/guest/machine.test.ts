@@ -127,7 +127,7 @@ class FakeVm implements Vm {
     const exit = this.#script(this);
     return exit ?? new Promise((resolve) => (this.#stop = resolve));
   }
-  pause(): void {
+  async pause(): Promise<void> {
     this.paused = true;
   }
   resume(): void {
@@ -249,7 +249,7 @@ test("stop ends a guest in any state and closes its disks", async () => {
   running.machine.start();
   await new Promise(setImmediate);
   await new Promise(setImmediate);
-  running.machine.pause();
+  await running.machine.pause();
   assert.deepEqual([running.machine.state, running.vms[0].paused], ["paused", true]);
   running.machine.resume();
   assert.deepEqual([running.machine.state, running.vms[0].paused], ["running", false]);

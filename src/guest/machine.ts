@@ -192,11 +192,11 @@ export class Machine {
     throw new VivError("GUEST_FAILED", `the guest did not run the command to its end (${exit.kind}): ${this.console.tail()}`);
   }
 
-  /** Stops the guest's time until `resume`. No effect unless it runs. */
-  pause(): void {
+  /** Makes the guest stand still, its time with it, until `resume`; resolves when it does. No effect unless it runs. */
+  async pause(): Promise<void> {
     if (this.#state !== "running") return;
-    this.#vm?.pause();
     this.#state = "paused";
+    await this.#vm?.pause();
   }
 
   /** Lets a paused guest go on. */

@@ -78,7 +78,8 @@ function imageFields(bytes: Uint8Array, bad: (what: string) => VivError) {
  * Table") tell what the file must hold.
  */
 function isCutShort(image: DataView): boolean {
-  if (image.getUint16(0, true) !== 0x5a4d) return false; // "MZ"
+  // Without an EFI stub nothing says how much of the size is in the file; but it is the larger part of any real kernel.
+  if (image.getUint16(0, true) !== 0x5a4d) return image.byteLength < Number(image.getBigUint64(imageHeader.imageSize, true)) / 2; // "MZ"
   const pe = image.getUint32(imageHeader.peOffset, true);
   if (pe + 24 > image.byteLength) return true;
   if (image.getUint32(pe, true) !== 0x4550) return false; // "PE\0\0"
