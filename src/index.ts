@@ -25,6 +25,7 @@ export type { EngineName, GuestSpec, GuestSpecInput } from "./guest/spec.ts";
 export type { GuestInput, GuestOutput } from "./guest/streams.ts";
 export { escapeHelp } from "./host/node/escape-key.ts";
 export { closureOf, type HostClosureRequest } from "./host/node/imprison/closure.ts";
+export { type MakeOptions, type MakeProgress, type MakeResult, makeJail } from "./host/node/imprison/make.ts";
 export { version } from "./host/node/package.ts";
 export { pipeOutput, pipeStandardInput } from "./host/node/pipes.ts";
 export { hasTerminal, Terminal, type TerminalPeer, terminalWindow } from "./host/node/terminal.ts";

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { VivError, version } from "../index.ts";
 import { exitCode, signalExitCode } from "./exit-code.ts";
-import { addJailDepsCommand } from "./jail/deps.ts";
+import { addImprisonCommands } from "./jail/imprison.ts";
 import { addRunCommand } from "./run.ts";
 
 /** Runs `viv` with the arguments given (without those of Node) and returns its exit code. */
@@ -24,7 +24,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .exitOverride();
   addRunCommand(program, command, done);
   const jail = program.command("jail").description("jails, and what goes into them");
-  addJailDepsCommand(jail, done);
+  addImprisonCommands(jail, done);
   try {
     await program.parseAsync(ours.length === 0 ? ["--help"] : ours, { from: "user" });
   } catch (error) {

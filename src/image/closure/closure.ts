@@ -1,5 +1,6 @@
 import { VivError } from "../../core/errors.ts";
 import { architectureOf } from "./architectures.ts";
+import { DebianPackages } from "./debian.ts";
 import { type Elf, isElf, parseElf } from "./elf.ts";
 import { importedFiles, nameServices } from "./expanders.ts";
 import { baseName, type FileStatus, type FileSystem, parentOf, readText } from "./filesystem.ts";
@@ -63,6 +64,8 @@ export interface ClosureRequest {
   readonly programs: readonly string[];
   /** Files and whole directories to add, each with the programs and libraries in it. */
   readonly paths?: readonly { readonly path: string; readonly reason: Reason }[];
+  /** Debian packages, whole and with what they depend on. */
+  readonly packages?: readonly string[];
   /** Default: the usual six directories. */
   readonly searchPath?: readonly string[];
   /** As `LD_LIBRARY_PATH`. */
@@ -72,6 +75,8 @@ export interface ClosureRequest {
 }
 
 export const defaultSearchPath = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+const mergedDirectories = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
 /** No process has as many objects; a hostile chain ends here. */
 const maxObjects = 10_000;
@@ -121,6 +126,7 @@ class Builder {
   private readonly users = new Set<string>();
   private readonly activeRules: readonly Rule[];
   private readonly preload: readonly string[];
+  private debian: DebianPackages | undefined;
 
   constructor(fs: FileSystem, request: ClosureRequest) {
     this.fs = fs;
@@ -165,7 +171,9 @@ class Builder {
       const all = found.status.kind === "directory" ? glob(this.resolver, `${path}/**`) : [path];
       for (const item of all) this.includeAndInspect(item, reason, undefined);
     }
+    this.addPackages(this.request.packages ?? []);
     for (let task = this.tasks.shift(); task !== undefined; task = this.tasks.shift()) this.runProgram(task);
+    this.addMergedDirectories();
     return {
       programs,
       files: this.files,
@@ -173,6 +181,19 @@ class Builder {
       rules: this.rules,
       users: [...this.users],
     };
+  }
+
+  /** Where /bin is a link to /usr/bin and so on, programs go by both names: in passwd, in scripts, in people's hands. */
+  private addMergedDirectories(): void {
+    for (const path of mergedDirectories) {
+      const link = this.resolver.status(path);
+      const directory = link?.kind === "symlink" ? this.resolver.resolve(path) : undefined;
+      if (link === undefined || directory === undefined) continue;
+      const inside = [...this.files.values()].find((file) => file.path.startsWith(`${directory.path}/`));
+      if (inside === undefined) continue;
+      const reason: Reason = { from: inside.path, kind: "needed", name: path, why: "another name of its directory" };
+      this.record(path, link, reason, inside.required);
+    }
   }
 
   private readCache(): Map<string, string[]> {
@@ -419,6 +440,34 @@ class Builder {
     }
   }
 
+  private get packages(): DebianPackages {
+    return (this.debian ??= new DebianPackages(this.resolver));
+  }
+
+  private addPackages(names: readonly string[]): void {
+    for (const name of names) {
+      for (const { item, for: wanter } of this.packages.closure(name)) {
+        const why = wanter === "" ? `of the package ${item.name}` : `of the package ${item.name}, on which ${wanter} depends`;
+        const reason: Reason = { from: "", kind: "package", name: item.name, why };
+        for (const path of this.packages.files(item)) this.includeAndInspect(path, reason, undefined);
+      }
+    }
+    if (names.length === 0) return;
+    for (const link of this.packages.alternatives()) {
+      const target = this.resolver.resolve(link);
+      if (target === undefined || !this.files.has(target.path)) continue;
+      this.include(link, { from: target.path, kind: "package", name: link, why: "chosen among alternatives" }, false);
+    }
+  }
+
+  /** Files that a runtime's rule needs of a package: without documentation; none where it is not installed. */
+  private packageFiles(name: string, triplet: string | undefined): string[] {
+    const item = this.packages.find(`${name}:${debianArchitectures[triplet ?? ""] ?? "any"}`);
+    return item === undefined
+      ? []
+      : this.packages.files(item).filter((path) => !/^\/usr\/share\/(doc|man|lintian|locale)(\/|$)/.test(path));
+  }
+
   private missing(
     name: string,
     loader: Loaded,
@@ -510,7 +559,7 @@ class Builder {
       for (const item of importedFiles(this.resolver, file.path)) this.includeAndInspect(item, reason(item), process);
     }
     if (need.package !== undefined && once(`package ${need.package}`)) {
-      const listed = this.packageFiles(need.package, triplets);
+      const listed = this.packageFiles(need.package, triplets[0]);
       for (const item of listed) this.includeAndInspect(item, reason(item), process);
       if (listed.length > 0) return;
     }
@@ -523,19 +572,6 @@ class Builder {
       }
     }
   }
-
-  /** Files that dpkg lists for a package; none where there is no dpkg or no such package. */
-  private packageFiles(name: string, triplets: readonly string[]): string[] {
-    const candidates = [name, ...debianArchitectures(triplets).map((architecture) => `${name}:${architecture}`)];
-    for (const candidate of candidates) {
-      const list = this.resolver.resolve(`/var/lib/dpkg/info/${candidate}.list`);
-      if (list?.status.kind !== "file") continue;
-      return readText(this.fs, list.path, 32 << 20)
-        .split("\n")
-        .filter((line) => line.startsWith("/") && line !== "/." && !/^\/usr\/share\/(doc|man|lintian|locale)(\/|$)/.test(line));
-    }
-    return [];
-  }
 }
 
 /** The C library defines the functions by which programs are recognized, and so says nothing of them. */
@@ -543,20 +579,17 @@ function isLibc(object: Loaded): boolean {
   return /^(libc|libresolv|libpthread|libnss_files|libnss_dns|libanl|ld-|ld64|libc\.musl)/.test(baseName(object.path));
 }
 
-function debianArchitectures(triplets: readonly string[]): string[] {
-  const names: Record<string, string> = {
-    "x86_64-linux-gnu": "amd64",
-    "i386-linux-gnu": "i386",
-    "aarch64-linux-gnu": "arm64",
-    "arm-linux-gnueabihf": "armhf",
-    "arm-linux-gnueabi": "armel",
-    "riscv64-linux-gnu": "riscv64",
-    "powerpc64le-linux-gnu": "ppc64el",
-    "s390x-linux-gnu": "s390x",
-    "loongarch64-linux-gnu": "loong64",
-  };
-  return triplets.flatMap((triplet) => names[triplet] ?? []);
-}
+const debianArchitectures: Readonly<Record<string, string>> = {
+  "x86_64-linux-gnu": "amd64",
+  "i386-linux-gnu": "i386",
+  "aarch64-linux-gnu": "arm64",
+  "arm-linux-gnueabihf": "armhf",
+  "arm-linux-gnueabi": "armel",
+  "riscv64-linux-gnu": "riscv64",
+  "powerpc64le-linux-gnu": "ppc64el",
+  "s390x-linux-gnu": "s390x",
+  "loongarch64-linux-gnu": "loong64",
+};
 
 /** Fills the placeholders of a need; nothing if a group that it names did not match. */
 function substitute(text: string, groups: readonly string[], path: string, triplets: readonly string[]): string[] {

@@ -1,3 +1,4 @@
+export { selectAccounts } from "./accounts.ts";
 export {
   type Closure,
   type ClosureFile,
@@ -7,6 +8,8 @@ export {
   type Problem,
   type Reason,
 } from "./closure.ts";
+export { DebianPackages } from "./debian.ts";
 export { baseName, type FileStatus, type FileSystem, joinPath, parentOf, readText } from "./filesystem.ts";
+export { glob } from "./glob.ts";
 export { closureData, closureTree, explainFile, formatSize, sizeOf } from "./report.ts";
 export { Resolver } from "./resolve.ts";

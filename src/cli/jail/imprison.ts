@@ -1,0 +1,9 @@
+import type { Command } from "commander";
+import { addJailDepsCommand } from "./deps.ts";
+import { addJailMakeCommand } from "./make.ts";
+
+/** Adds the commands that make and keep jails' directories. */
+export function addImprisonCommands(jail: Command, done: (code: number) => void): void {
+  addJailDepsCommand(jail, done);
+  addJailMakeCommand(jail, done);
+}
