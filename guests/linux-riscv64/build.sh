@@ -49,7 +49,7 @@ for applet in sh mount setsid ifconfig poweroff udhcpc; do
   grep -qx "$applet" <<<"$applets" || die "no applet $applet in the list of $manual"
 done
 {
-  for dir in bin dev etc lib lib/dev lib/dev/pts mnt proc run sys usr usr/lib usr/local usr/local/bin usr/share usr/share/udhcpc var viv; do
+  for dir in bin dev etc etc/udhcpc lib lib/dev lib/dev/pts mnt proc run sys usr usr/lib usr/local usr/local/bin usr/share var viv; do
     echo "dir /$dir 755 0 0"
   done
   echo "dir /root 700 0 0"

@@ -6,7 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 set -euo pipefail
 export LC_ALL=C
 qemu=${QEMU:-$("$here/../../scripts/debian/qemu.sh")}
-for tool in cpio expect timeout gzip; do
+for tool in cpio timeout gzip; do
   command -v "$tool" >/dev/null || { echo "missing tool: $tool" >&2; exit 1; }
 done
 tmp=$(mktemp -d)
@@ -187,37 +187,49 @@ case_terminal() { # a command on the console: the status goes to the host apart
 case_interactive() { # a login shell with job control on either console; it powers off when the shell ends
   rm -rf "$tmp/second"
   initrd
-  local console
+  mkfifo "$tmp/keys"
+  exec 5<>"$tmp/keys"
+  local console devices guest
   for console in hvc0 ttyS0; do
-    local devices="-chardev stdio,id=console,signal=off -serial chardev:console"
-    [ $console = ttyS0 ] || devices="-chardev stdio,id=console,signal=off -serial null -device virtio-serial-device -device virtconsole,chardev=console"
-    cat >"$tmp/interactive.exp" <<END
-set timeout 60
-log_user 0
-proc want {text} { expect { -ex \$text {} timeout { puts "no \$text"; exit 1 } eof { puts "end before \$text"; exit 1 } } }
-spawn $(machine) $devices -append "quiet console=$console TERM=dumb"
-want "~ # "
-send "tty; hostname; whoami\r"
-want "/dev/$console"
-want "vivarium"
-want "root"
-want "~ # "
-send "sleep 1000\r"
-sleep 1
-send "\003"
-want "~ # "
-send "sleep 1000 &\r"
-want "~ # "
-send "jobs; kill %1\r"
-want "sleep 1000"
-want "~ # "
-send "cd /tmp; seq 1 20000; exit 3\r"
-want "19999"
-want "20000"
-expect { eof {} timeout { puts "no power-off"; exit 1 } }
-END
-    expect "$tmp/interactive.exp" || return 1
+    devices="-serial chardev:console"
+    [ $console = ttyS0 ] || devices="-serial null -device virtio-serial-device -device virtconsole,chardev=console"
+    : >"$tmp/console"
+    timeout 120 $(machine) -append "quiet console=$console TERM=dumb" \
+      -chardev "file,id=console,path=$tmp/console,input-path=$tmp/keys" $devices >"$tmp/qemu" 2>&1 &
+    guest=$!
+    want 1 '~ # '
+    type_line 'tty; hostname; whoami'
+    want 2 '~ # '
+    want 1 "/dev/$console"
+    want 1 root
+    type_line 'sleep 1000; echo not $((40 + 2))'
+    sleep 1
+    printf '\003' >&5
+    want 3 '~ # '
+    type_line 'sleep 1000 &'
+    want 4 '~ # '
+    type_line 'jobs; kill %1'
+    want 1 'Running '
+    want 5 '~ # '
+    type_line 'cd /tmp; seq 1 20000; echo the end; exit 3'
+    wait $guest
+    want 1 20000
+    want 2 'the end'
+    if grep -q 'not 42' "$tmp/console"; then return 1; fi
   done
+}
+type_line() {
+  printf '%s\r' "$1" >&5
+}
+want() { # want COUNT TEXT: waits until the console has shown TEXT so often
+  local tries
+  for ((tries = 0; tries < 600; tries++)); do
+    [ "$(tr -d '\r' <"$tmp/console" | grep -oF -e "${2//$'\r'/}" | wc -l)" -lt "$1" ] || return 0
+    sleep 0.1
+  done
+  echo "'$2' is not $1 times on the console:"
+  cat -v "$tmp/console"
+  return 1
 }
 
 [ $# -gt 0 ] || set -- $(declare -F | sed -n 's/^declare -f case_//p')
