@@ -7,7 +7,7 @@ import type { HostOperation, HostOperations, OperationName } from "./host.ts";
 import { toOdd } from "./round.ts";
 import type { ArithmeticFunctions } from "./types.ts";
 
-/** `count` parameters of type B and the rounding mode. */
+/** Any of these functions: operands of format B and the rounding mode. */
 type Operation<B extends "i32" | "i64"> = Func<readonly [...B[], "i32"], [B]>;
 
 /**

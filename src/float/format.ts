@@ -4,7 +4,6 @@ import type { F32, F64, I32, I64, Local, Value } from "../wasm/types.ts";
 /** The integer operators that code for both formats needs. */
 interface BitOperators<B extends "i32" | "i64"> {
   and(a: Value<B>, b: Value<B>): Value<B>;
-  or(a: Value<B>, b: Value<B>): Value<B>;
   sub(a: Value<B>, b: Value<B>): Value<B>;
   shl(a: Value<B>, b: Value<B>): Value<B>;
   eq(a: Value<B>, b: Value<B>): I32;
@@ -27,7 +26,6 @@ interface FloatOperators<V extends "f32" | "f64"> {
   min(a: Value<V>, b: Value<V>): Value<V>;
   max(a: Value<V>, b: Value<V>): Value<V>;
   sqrt(a: Value<V>): Value<V>;
-  abs(a: Value<V>): Value<V>;
   neg(a: Value<V>): Value<V>;
   eq(a: Value<V>, b: Value<V>): I32;
   ne(a: Value<V>, b: Value<V>): I32;
@@ -35,7 +33,6 @@ interface FloatOperators<V extends "f32" | "f64"> {
   le(a: Value<V>, b: Value<V>): I32;
   const(value: number): Value<V>;
   let(value: Value<V>): Local<V>;
-  local(): Local<V>;
 }
 
 /**

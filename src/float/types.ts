@@ -17,12 +17,16 @@ export interface FloatOptions {
   readonly flags: { readonly global: Global<"i32"> } | { readonly flagsAddress: number };
   /**
    * What an operation with a NaN result yields. `canonical` (default, RISC-V): the positive quiet NaN without payload.
-   * `sse` (Intel SDM volume 1, table 4-7): the first NaN operand made quiet, or else the negative quiet NaN.
+   * `sse` (Intel SDM volume 1, table 4-7): the first NaN operand made quiet, or else the negative quiet NaN. The order of
+   * operands for `fma` is a, b, c; infinity times zero plus a quiet NaN does not set NV there.
    */
   readonly nan?: "canonical" | "sse";
   /** When a result counts as tiny for UF (IEEE 754-2019, 7.5). Default `afterRounding` (RISC-V, x86). */
   readonly tininess?: "afterRounding" | "beforeRounding";
-  /** What `probeFusedMultiplyAdd` says of the host; makes `f64.fma` much faster. Default false: results are the same. */
+  /**
+   * What `probeFusedMultiplyAdd` says of the host. True makes `f64.fma` several times faster where that is so, and wrong where it is
+   * not. Default false.
+   */
   readonly fusedMultiplyAdd?: boolean;
 }
 
@@ -33,7 +37,7 @@ export interface ArithmeticFunctions<T extends "i32" | "i64"> {
   readonly mul: Func<readonly [T, T, "i32"], readonly [T]>;
   readonly div: Func<readonly [T, T, "i32"], readonly [T]>;
   readonly sqrt: Func<readonly [T, "i32"], readonly [T]>;
-  /** a * b + c, rounded once. Callers flip signs of operands for the other three forms. */
+  /** a * b + c, rounded once. Callers flip signs of operands for the other three forms (not that of a NaN, if NaNs propagate). */
   readonly fma: Func<readonly [T, T, T, "i32"], readonly [T]>;
 }
 
