@@ -59,6 +59,8 @@ test("events happen in the order of their times, then of their scheduling", () =
   assert.equal(clock.nextEvent(), 100);
   host.time = 299;
   clock.runDue();
+  assert.deepEqual(happened, ["a"], "what an event schedules is for the next time, even if it is due");
+  clock.runDue();
   assert.deepEqual(happened, ["a", "scheduled by a"]);
   assert.equal(clock.ticks(), 2);
   host.time = 300;

@@ -92,6 +92,8 @@ export class InstructionTime implements TimeSource {
 
 interface Event {
   readonly at: number;
+  /** Counts up in the order of scheduling. */
+  readonly serial: number;
   readonly callback: () => void;
 }
 
@@ -102,6 +104,7 @@ export class MachineClock implements Clock {
   readonly #changed: () => void;
   /** Soonest first; events of the same time in the order in which they were scheduled. */
   readonly #events: Event[] = [];
+  #scheduled = 0;
 
   /**
    * @param tick nanoseconds of one tick of the `time` counter
@@ -127,7 +130,7 @@ export class MachineClock implements Clock {
   }
 
   schedule(at: number, callback: () => void): () => void {
-    const event = { at, callback };
+    const event = { at, callback, serial: this.#scheduled++ };
     let index = this.#events.length;
     while (index > 0 && this.#events[index - 1].at > at) index--;
     this.#events.splice(index, 0, event);
@@ -143,9 +146,13 @@ export class MachineClock implements Clock {
     return this.#events.length > 0 ? this.#events[0].at : Number.POSITIVE_INFINITY;
   }
 
-  /** Runs the events whose time has come, and those that they schedule for now. */
+  /** Runs the events whose time has come. What they schedule is left for the next call, so that this one comes to an end. */
   runDue(): void {
-    while (this.#events.length > 0 && this.#events[0].at <= this.now()) this.#events.shift()!.callback();
+    const end = this.#scheduled;
+    for (let index = 0; index < this.#events.length && this.#events[index].at <= this.now(); ) {
+      if (this.#events[index].serial >= end) index++;
+      else this.#events.splice(index, 1)[0].callback();
+    }
   }
 
   /** Time 0 again, and nothing to happen. */

@@ -69,6 +69,8 @@ const finish = (ports: HartPorts, value: number): Step => ({
 const powerOff = (ports: HartPorts) => finish(ports, finisher.pass);
 const plain: Step = { exit: exitReason.budget };
 
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
 function* forever(step: Step): Generator<Step> {
   for (;;) yield step;
 }
@@ -239,7 +241,23 @@ test("a guest that hammers a device does not hold the host up", async () => {
   assert.ok(hart.exitRequests > 0);
 });
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+test("a device that is always busy neither wakes the guest nor holds the host up", async () => {
+  for (const icount of [undefined, { nanosecondsPerInstruction: 2 }]) {
+    const { machine, hart, host } = rig(() => [], { ...(icount && { icount }) });
+    let served = 0;
+    const serve = () => {
+      served++;
+      machine.clock.schedule(machine.clock.now() + (served % 3 === 0 ? 0 : 10_000), serve);
+    };
+    const run = machine.run();
+    serve();
+    while (served < 100) await turn();
+    assert.ok(hart.budgets.length <= 2, `${hart.budgets.length} runs`);
+    assert.ok(icount === undefined || host.yields >= 60);
+    machine.stop();
+    await run;
+  }
+});
 
 test("a guest that loops for ever can be paused, resumed, reset and stopped, and its time stands still meanwhile", async () => {
   const { machine, hart, host } = rig(() => forever(plain));

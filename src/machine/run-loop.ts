@@ -52,7 +52,9 @@ export class RunLoop {
   readonly #ports: RunLoopPorts;
   #halted = true;
   #running = false;
-  /** An interrupt was raised, or an event scheduled, since the hart last ran. */
+  /** An interrupt was raised since the hart last ran. */
+  #interrupted = false;
+  /** What is due next, and when, may have changed. */
   #stirred = false;
   #wakeSleeper: (() => void) | undefined;
   #sliceEnd = 0;
@@ -75,6 +77,7 @@ export class RunLoop {
 
   /** An interrupt line was raised: a sleeping hart wakes; a running one sees it by itself. */
   interrupt(): void {
+    this.#interrupted = true;
     this.#stirred = true;
     this.#wakeSleeper?.();
   }
@@ -105,7 +108,6 @@ export class RunLoop {
     let turnInstructions = hart.instret;
     while (!this.#halted) {
       clock.runDue();
-      const before = hart.instret;
       const reason = this.#slice(this.#budget(turnInstructions));
       let waits = false;
       if (reason === exitReason.wfi) waits = true;
@@ -115,12 +117,10 @@ export class RunLoop {
       }
       if (this.#halted) break;
       if (icount) {
-        if (waits || hart.instret - turnInstructions >= icountSlice || hart.instret < before) {
-          await host.yieldToHost();
-          await this.#ports.settle();
-          turnInstructions = hart.instret;
-        }
         if (waits) await this.#wait();
+        else if (hart.instret - turnInstructions < icountSlice) continue;
+        else await this.#settle();
+        turnInstructions = hart.instret;
         continue;
       }
       const slept = waits && (await this.#wait());
@@ -136,7 +136,7 @@ export class RunLoop {
     const begin = host.monotonic();
     const before = hart.instret;
     this.#sliceEnd = begin + sliceTime;
-    this.#stirred = false;
+    this.#interrupted = false;
     this.#running = true;
     let reason: number;
     try {
@@ -179,7 +179,12 @@ export class RunLoop {
     let slept = false;
     for (;;) {
       clock.runDue();
-      if (this.#stirred || this.#halted) return slept;
+      if (this.#interrupted || this.#halted) return slept;
+      if (icount) {
+        this.#stirred = false;
+        await this.#settle();
+        if (this.#stirred) continue;
+      }
       const now = clock.now();
       const ticks = hart.timerDeadline();
       let deadline = clock.nextEvent();
@@ -198,6 +203,12 @@ export class RunLoop {
         this.stats.asleep += host.monotonic() - begin;
       }
     }
+  }
+
+  /** Lets the host have its turn where time is made of instructions: what it began for devices is over afterwards. */
+  async #settle(): Promise<void> {
+    await this.#ports.host.yieldToHost();
+    await this.#ports.settle();
   }
 
   #sleep(delay: number): Promise<void> {
