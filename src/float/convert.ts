@@ -1,5 +1,5 @@
 import type { FunctionBuilder } from "../wasm/function.ts";
-import type { Func, I32, I64, Local, Value } from "../wasm/types.ts";
+import type { F32, F64, Func, I32, I64, Local, Value } from "../wasm/types.ts";
 import type { Context } from "./context.ts";
 import { binary32, binary64, type Format } from "./format.ts";
 import { exponentOf, type Rounding, unpack } from "./round.ts";
@@ -34,14 +34,42 @@ export function createNarrow(context: Context, rounding: Rounding): Func<readonl
   });
 }
 
-type IntegerName = "I32" | "U32" | "I64" | "U64";
+export type IntegerName = "I32" | "U32" | "I64" | "U64";
 
-/** Range of an integer type in binary64: values from `least` to below `end` fit. */
-const integers: Record<IntegerName, { least: number; end: number; max: bigint }> = {
-  I32: { least: -(2 ** 31), end: 2 ** 31, max: 2n ** 31n - 1n },
-  U32: { least: 0, end: 2 ** 32, max: 2n ** 32n - 1n },
-  I64: { least: -(2 ** 63), end: 2 ** 63, max: 2n ** 63n - 1n },
-  U64: { least: 0, end: 2 ** 64, max: 2n ** 64n - 1n },
+interface IntegerType {
+  /** Values from `least` to below `end` fit. Both formats hold both exactly. */
+  readonly least: number;
+  readonly end: number;
+  readonly max: bigint;
+  /** The host's saturating conversions. */
+  readonly convert: { f32(f: FunctionBuilder, a: F32): I32 | I64; f64(f: FunctionBuilder, a: F64): I32 | I64 };
+}
+
+export const integers: Record<IntegerName, IntegerType> = {
+  I32: {
+    least: -(2 ** 31),
+    end: 2 ** 31,
+    max: 2n ** 31n - 1n,
+    convert: { f32: (f, a) => f.i32.truncSatF32S(a), f64: (f, a) => f.i32.truncSatF64S(a) },
+  },
+  U32: {
+    least: 0,
+    end: 2 ** 32,
+    max: 2n ** 32n - 1n,
+    convert: { f32: (f, a) => f.i32.truncSatF32U(a), f64: (f, a) => f.i32.truncSatF64U(a) },
+  },
+  I64: {
+    least: -(2 ** 63),
+    end: 2 ** 63,
+    max: 2n ** 63n - 1n,
+    convert: { f32: (f, a) => f.i64.truncSatF32S(a), f64: (f, a) => f.i64.truncSatF64S(a) },
+  },
+  U64: {
+    least: 0,
+    end: 2 ** 64,
+    max: 2n ** 64n - 1n,
+    convert: { f32: (f, a) => f.i64.truncSatF32U(a), f64: (f, a) => f.i64.truncSatF64U(a) },
+  },
 };
 
 /** Rounding to integers within binary64 and its conversions to and from integers; binary32 goes through binary64, which is exact. */
@@ -79,17 +107,9 @@ export function createConversions(
 
   const toInteger = <T extends "i32" | "i64">(name: IntegerName, type: T) =>
     module.define(`float.to${name}`, ["f64", "i32"], [type] as [T], (f, value, rm) => {
-      const { least, end, max } = integers[name];
+      const { least, end, max, convert } = integers[name];
       const whole = f.f64.let(f.call(toIntegral, f.get(value), f.get(rm)));
-      const saturated = (): Value<T> => {
-        const convert = {
-          I32: () => f.i32.truncSatF64S(f.get(whole)),
-          U32: () => f.i32.truncSatF64U(f.get(whole)),
-          I64: () => f.i64.truncSatF64S(f.get(whole)),
-          U64: () => f.i64.truncSatF64U(f.get(whole)),
-        }[name];
-        return convert() as Value<T>;
-      };
+      const saturated = () => convert.f64(f, f.get(whole)) as Value<T>;
       const isAbove = f.f64.ge(f.get(whole), f.f64.const(least));
       f.if(f.i32.and(isAbove, f.f64.lt(f.get(whole), f.f64.const(end))), () => {
         f.if(f.f64.ne(f.get(whole), f.get(value)), () => context.raise(f, Flag.NX));

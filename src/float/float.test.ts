@@ -101,6 +101,78 @@ function checkArithmetic(format: FormatName, name: (typeof operations)[number], 
   if (count === 3) runSets(cancelingSets(layout, random, cases), true);
 }
 
+function checkComparisons(format: FormatName, { float, isInline = false }: Variant) {
+  const layout = formats[format];
+  const befores = isInline ? [Flag.NX] : flagsBefore;
+  const random = new Random(seed);
+  for (const [a, b] of operandSets(2, layout, random)) {
+    const args = [asOperand(a, layout.width), asOperand(b, layout.width)];
+    for (const name of ["eq", "lt", "le", "ltq", "leq"] as const) {
+      check(float, `${format}.${name}`, float[format][name], args, 32, reference.compare(name, a, b, layout), befores);
+    }
+    for (const name of ["minimumNumber", "maximumNumber", "minimum", "maximum"] as const) {
+      const expected = reference.extremum(name, a, b, layout, riscv);
+      check(float, `${format}.${name}`, float[format][name], args, layout.width, expected, befores);
+    }
+  }
+}
+
+function checkConversions(format: FormatName, { float, isInline = false }: Variant) {
+  const layout = formats[format];
+  const befores = isInline ? [Flag.NX] : flagsBefore;
+  const random = new Random(seed);
+  const bounds = {
+    toI32: [-(2n ** 31n), 2n ** 31n - 1n],
+    toU32: [0n, 2n ** 32n - 1n],
+    toI64: [-(2n ** 63n), 2n ** 63n - 1n],
+    toU64: [0n, 2n ** 64n - 1n],
+  } as const;
+  for (const [a] of operandSets(1, layout, random)) {
+    const operand = asOperand(a, layout.width);
+    const run = (name: string, args: (bigint | number)[], width: number, expected: Outcome) =>
+      check(float, `${format}.${name}`, float[format][name], args, width, expected, befores);
+    run("classify", [operand], 32, reference.classify(a, layout));
+    for (const rm of modes) {
+      const args = [operand, rm];
+      run("roundToInt", args, layout.width, reference.roundToInt(a, rm, layout, riscv, false));
+      run("roundToIntExact", args, layout.width, reference.roundToInt(a, rm, layout, riscv, true));
+      for (const [name, [min, max]] of Object.entries(bounds)) {
+        run(name, args, name.endsWith("64") ? 64 : 32, reference.toInteger(a, rm, layout, min, max));
+      }
+      if (format === "f64" && !(isInline && rm !== RoundingMode.RNE))
+        run("toF32", args, 32, reference.convertFormat(a, b64, b32, rm, riscv));
+    }
+    if (format === "f32") run("toF64", [operand], 64, reference.convertFormat(a, b32, b64, RoundingMode.RNE, riscv));
+    else run("toI32Modular", [operand], 32, reference.toI32Modular(a));
+  }
+}
+
+function checkFromIntegers(format: FormatName, { float, isInline = false }: Variant) {
+  const layout = formats[format];
+  const befores = isInline ? [Flag.NX] : flagsBefore;
+  const random = new Random(seed);
+  const edges = [0n, 1n, 2n ** 24n, 2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 63n].flatMap((edge) =>
+    [-1n, 0n, 1n].map((n) => edge + n),
+  );
+  const values = [...edges, ...edges.map((edge) => -edge)];
+  for (let i = 0; i < randomCases; i++) values.push((random.bits(64) >> BigInt(random.below(64))) << BigInt(random.below(12)));
+  for (const value of values) {
+    const integers = {
+      fromI32: BigInt.asIntN(32, value),
+      fromU32: BigInt.asUintN(32, value),
+      fromI64: BigInt.asIntN(64, value),
+      fromU64: BigInt.asUintN(64, value),
+    };
+    for (const [name, integer] of Object.entries(integers)) {
+      for (const rm of isInline ? [RoundingMode.RNE] : modes) {
+        const args = [asOperand(integer, name.endsWith("64") ? 64 : 32), rm];
+        const expected = reference.fromInteger(integer, rm, layout, riscv);
+        check(float, `${format}.${name}`, float[format][name], args, layout.width, expected, befores);
+      }
+    }
+  }
+}
+
 for (const format of ["f64", "f32"] as const) {
   const layout = formats[format];
   const float = instantiateFloat();
@@ -109,74 +181,16 @@ for (const format of ["f64", "f32"] as const) {
     test(`${format}.${name} is exact in every rounding mode`, () => checkArithmetic(format, name, { float }));
   }
 
+  test(`${format} comparisons, minimum and maximum`, () => checkComparisons(format, { float }));
+  test(`${format} rounding to integers, conversions and classification`, () => checkConversions(format, { float }));
+  test(`${format} conversions from integers`, () => checkFromIntegers(format, { float }));
+
   test(`${format} inline forms`, () => {
-    const inline = instantiateFloat({ inline: true });
-    for (const name of operations) checkArithmetic(format, name, { float: inline, isInline: true });
-  });
-
-  test(`${format} comparisons, minimum and maximum`, () => {
-    const random = new Random(seed);
-    for (const [a, b] of operandSets(2, layout, random)) {
-      const args = [asOperand(a, layout.width), asOperand(b, layout.width)];
-      for (const name of ["eq", "lt", "le", "ltq", "leq"] as const) {
-        check(float, `${format}.${name}`, float[format][name], args, 32, reference.compare(name, a, b, layout));
-      }
-      for (const name of ["minimumNumber", "maximumNumber", "minimum", "maximum"] as const) {
-        const expected = reference.extremum(name, a, b, layout, riscv);
-        check(float, `${format}.${name}`, float[format][name], args, layout.width, expected);
-      }
-    }
-  });
-
-  test(`${format} rounding to integers, conversions and classification`, () => {
-    const random = new Random(seed);
-    const bounds = {
-      toI32: [-(2n ** 31n), 2n ** 31n - 1n],
-      toU32: [0n, 2n ** 32n - 1n],
-      toI64: [-(2n ** 63n), 2n ** 63n - 1n],
-      toU64: [0n, 2n ** 64n - 1n],
-    } as const;
-    for (const [a] of operandSets(1, layout, random)) {
-      const operand = asOperand(a, layout.width);
-      const run = (name: string, args: (bigint | number)[], width: number, expected: Outcome) =>
-        check(float, `${format}.${name}`, float[format][name], args, width, expected);
-      run("classify", [operand], 32, reference.classify(a, layout));
-      for (const rm of modes) {
-        const args = [operand, rm];
-        run("roundToInt", args, layout.width, reference.roundToInt(a, rm, layout, riscv, false));
-        run("roundToIntExact", args, layout.width, reference.roundToInt(a, rm, layout, riscv, true));
-        for (const [name, [min, max]] of Object.entries(bounds)) {
-          run(name, args, name.endsWith("64") ? 64 : 32, reference.toInteger(a, rm, layout, min, max));
-        }
-        if (format === "f64") run("toF32", args, 32, reference.convertFormat(a, b64, b32, rm, riscv));
-      }
-      if (format === "f32") run("toF64", [operand], 64, reference.convertFormat(a, b32, b64, RoundingMode.RNE, riscv));
-      else run("toI32Modular", [operand], 32, reference.toI32Modular(a));
-    }
-  });
-
-  test(`${format} conversions from integers`, () => {
-    const random = new Random(seed);
-    const edges = [0n, 1n, 2n ** 24n, 2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 63n].flatMap((edge) =>
-      [-1n, 0n, 1n].map((n) => edge + n),
-    );
-    const values = [...edges, ...edges.map((edge) => -edge)];
-    for (let i = 0; i < randomCases; i++) values.push((random.bits(64) >> BigInt(random.below(64))) << BigInt(random.below(12)));
-    for (const value of values) {
-      const integers = {
-        fromI32: BigInt.asIntN(32, value),
-        fromU32: BigInt.asUintN(32, value),
-        fromI64: BigInt.asIntN(64, value),
-        fromU64: BigInt.asUintN(64, value),
-      };
-      for (const [name, integer] of Object.entries(integers)) {
-        for (const rm of modes) {
-          const args = [asOperand(integer, name.endsWith("64") ? 64 : 32), rm];
-          const expected = reference.fromInteger(integer, rm, layout, riscv);
-          check(float, `${format}.${name}`, float[format][name], args, layout.width, expected);
-        }
-      }
-    }
+    const variant = { float: instantiateFloat({ inline: true }), isInline: true };
+    for (const name of operations) checkArithmetic(format, name, variant);
+    checkComparisons(format, variant);
+    checkConversions(format, variant);
+    checkFromIntegers(format, variant);
   });
 
   test(`${format} with NaNs as in SSE, and with tininess before rounding`, () => {

@@ -31,6 +31,15 @@ interface FloatOperators<V extends "f32" | "f64"> {
   ne(a: Value<V>, b: Value<V>): I32;
   lt(a: Value<V>, b: Value<V>): I32;
   le(a: Value<V>, b: Value<V>): I32;
+  ge(a: Value<V>, b: Value<V>): I32;
+  nearest(a: Value<V>): Value<V>;
+  trunc(a: Value<V>): Value<V>;
+  floor(a: Value<V>): Value<V>;
+  ceil(a: Value<V>): Value<V>;
+  convertI32S(a: I32): Value<V>;
+  convertI32U(a: I32): Value<V>;
+  convertI64S(a: I64): Value<V>;
+  convertI64U(a: I64): Value<V>;
   const(value: number): Value<V>;
   let(value: Value<V>): Local<V>;
 }

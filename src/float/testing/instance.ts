@@ -24,29 +24,49 @@ const flagsAddress = 4096;
 export type InstanceOptions = Omit<FloatOptions, "flags"> & {
   /** Keep the flags in memory rather than in a global. */
   readonly inMemory?: boolean;
-  /** Export the inline forms in the place of the arithmetic functions, with the same signatures; `rm` and NX must be what they ask for. */
+  /** Export the inline forms in the place of the functions that have one, with the same signatures; `rm` and NX must be what they ask for. */
   readonly inline?: boolean;
 };
 
-/** Defines functions of the arithmetic's signatures, on bits, around the inline forms. */
+/** Defines functions of the room's signatures, on bits, around the inline forms. */
 function wrapInline(module: ModuleBuilder, functions: FloatFunctions, fusedMultiplyAdd: boolean) {
-  const fast = createFastEmitters({ ...functions, fusedMultiplyAdd });
-  const counts = { add: 2, sub: 2, mul: 2, div: 2, sqrt: 1, fma: 3 } as const;
-  const wrap = <B extends "i32" | "i64", V extends "f32" | "f64">(format: Format<B, V>, emitters: FastEmitters<V>) =>
-    Object.fromEntries(
-      Object.entries(counts).map(([name, count]): [string, Func] => {
-        const params = [...Array<B>(count).fill(format.bits), "i32" as const];
-        const build = (f: FunctionBuilder, ...locals: Local[]) => {
-          const operands = locals.slice(0, count).map((bits) => format.float(f).let(format.toValue(f, f.get(bits as Local<B>))));
-          return format.toBits(
-            f,
-            (emitters[name as "add"] as (f: FunctionBuilder, ...operands: Local<V>[]) => Value<V>)(f, ...operands),
-          );
-        };
-        return [name, module.define(`inline.${name}`, params, [format.bits], build as never)];
-      }),
-    );
-  return { f64: wrap(binary64, fast.f64), f32: wrap(binary32, fast.f32) };
+  const fast = createFastEmitters(functions, { fusedMultiplyAdd });
+  const wrap = <B extends "i32" | "i64", V extends "f32" | "f64">(format: Format<B, V>) => {
+    const emitters = fast[format.value] as unknown as FastEmitters<V>;
+    const named = functions[format.value] as unknown as Record<string, Func>;
+    const value = (f: FunctionBuilder, bits: Local) => format.float(f).let(format.toValue(f, f.get(bits as Local<B>)));
+    const wrapped: Record<string, Func> = {};
+    const define = (name: string, build: (f: FunctionBuilder, ...locals: Local[]) => Value) => {
+      const { params, results } = named[name];
+      wrapped[name] = module.define(`inline.${name}`, params, results, build as never);
+    };
+    for (const name of ["add", "sub", "mul", "div"] as const) {
+      define(name, (f, a, b) => format.toBits(f, emitters[name](f, value(f, a), value(f, b))));
+    }
+    define("sqrt", (f, a) => format.toBits(f, emitters.sqrt(f, value(f, a))));
+    define("fma", (f, a, b, c) => format.toBits(f, emitters.fma(f, value(f, a), value(f, b), value(f, c))));
+    for (const name of ["eq", "lt", "le"] as const) define(name, (f, a, b) => emitters[name](f, value(f, a), value(f, b)));
+    for (const name of ["toI32", "toU32", "toI64", "toU64"] as const) {
+      define(name, (f, a, rm) => {
+        const operand = value(f, a);
+        for (const mode of [1, 2, 3, 4]) {
+          f.if(f.i32.eq(f.get(rm as Local<"i32">), f.i32.const(mode)), () => f.return(emitters[name](f, operand, mode)));
+        }
+        return emitters[name](f, operand, 0);
+      });
+    }
+    for (const name of ["fromI32", "fromU32"] as const) {
+      define(name, (f, a) => format.toBits(f, emitters[name](f, f.get(a as Local<"i32">))));
+    }
+    for (const name of ["fromI64", "fromU64"] as const) {
+      define(name, (f, a) => format.toBits(f, emitters[name](f, f.get(a as Local<"i64">))));
+    }
+    if (format.value === "f64") {
+      define("toF32", (f, a) => f.i32.reinterpretF32(fast.f64.toF32(f, value(f, a) as Local<"f64">)));
+    } else define("toF64", (f, a) => f.i64.reinterpretF64(fast.f32.toF64(f, value(f, a) as Local<"f32">)));
+    return wrapped;
+  };
+  return { f64: wrap(binary64), f32: wrap(binary32) };
 }
 
 /** Instantiates the room with every function exported. */

@@ -55,7 +55,7 @@ function defineKernel<B extends "i32" | "i64", V extends "f32" | "f64">(
 }
 
 function defineKernels(module: ModuleBuilder, functions: FloatFunctions, fusedMultiplyAdd: boolean): void {
-  const fast = createFastEmitters({ ...functions, fusedMultiplyAdd });
+  const fast = createFastEmitters(functions, { fusedMultiplyAdd });
   const ofFormat = <B extends "i32" | "i64", V extends "f32" | "f64">(format: Format<B, V>) => {
     for (const [name, count] of Object.entries(operations)) {
       const kernel = (kind: Kind, operate: (f: FunctionBuilder, values: Local<V>[], rm: Local<"i32">) => Value<B>) =>
