@@ -6,6 +6,7 @@ import { type BootOptions, type BootPlan, planBoot } from "./boot.ts";
 import { Bus, type DeviceAccesses } from "./bus.ts";
 import { HostTime, InstructionTime, MachineClock, type TimeSource } from "./clock.ts";
 import { MemoryDma } from "./dma.ts";
+import { type Entropy, repeatableEntropy } from "./entropy.ts";
 import { type Hart, type HartPorts, type InterruptBit, interruptBit } from "./hart.ts";
 import type { MachineHost } from "./host.ts";
 import type { MachineMemory } from "./memory.ts";
@@ -67,6 +68,8 @@ export class Machine {
   readonly memory: MachineMemory;
   readonly board: Board;
   readonly clock: MachineClock;
+  /** For devices: the host's, or with `icount` the same in every run. */
+  readonly entropy: Entropy;
   readonly #bus: Bus;
   readonly #loop: RunLoop;
   readonly #time: TimeSource;
@@ -93,8 +96,9 @@ export class Machine {
       ram: { base: memoryMap.dram.base, size: options.memorySize },
       rom: memoryMap.mrom,
     });
-    // A run that repeats has the same entropy each time.
-    const rngSeed = icount ? new Uint8Array(64).fill(0x42) : host.randomBytes(64);
+    this.entropy = icount ? repeatableEntropy() : { fill: (bytes) => bytes.set(host.randomBytes(bytes.length)), reset: () => {} };
+    const rngSeed = new Uint8Array(64);
+    this.entropy.fill(rngSeed);
     this.#plan = planBoot(options.boot, {
       harts,
       memorySize: options.memorySize,
@@ -270,6 +274,7 @@ export class Machine {
     const { memory, ram, rom } = this.memory;
     this.clock.reset();
     this.#loop.reset();
+    this.entropy.reset();
     for (const { device } of this.board.mappings) device.reset();
     this.board.console.reset();
     const bytes = new Uint8Array(memory.buffer);

@@ -5,6 +5,7 @@ import { VirtioRng } from "../../devices/virtio/rng/device.ts";
 import { Machine } from "../../machine/machine.ts";
 import type { Vm, VmSetup } from "../vm.ts";
 import { riscv64Harts } from "./riscv64-hart.ts";
+import { SettlingDisks } from "./settling-disks.ts";
 
 /** Guest time of an instruction when time is made of them: 100 million a second. */
 const icount = { nanosecondsPerInstruction: 10 };
@@ -20,10 +21,11 @@ export function createEmulatedVm(setup: VmSetup): Vm {
     isVirtioConsole || setup.ports.length > 0
       ? new VirtioConsole([{ backend: setup.console.backend }, ...setup.ports.map(({ name, backend }) => ({ name, backend }))])
       : undefined;
+  const disks = setup.icount ? new SettlingDisks() : undefined;
   const devices: VirtioDevice[] = [
-    ...setup.disks.map((disk, index) => new VirtioBlock(disk, { id: `viv-disk-${index}` })),
+    ...setup.disks.map((disk, index) => new VirtioBlock(disks?.wrap(disk) ?? disk, { id: `viv-disk-${index}` })),
     ...(virtioConsole === undefined ? [] : [virtioConsole]),
-    new VirtioRng({ fill: (bytes) => bytes.set(host.randomBytes(bytes.length)) }),
+    new VirtioRng({ fill: (bytes) => machine.entropy.fill(bytes) }),
   ];
   const machine = new Machine({
     host,
@@ -35,7 +37,7 @@ export function createEmulatedVm(setup: VmSetup): Vm {
       serial: isVirtioConsole ? { write: (bytes) => setup.console.backend.write(bytes) } : setup.console.backend,
       virtio: devices.map((device) => (ports) => new VirtioMmio(device, ports)),
     },
-    ...(setup.icount && { icount }),
+    ...(disks && { icount, settle: () => disks.settle() }),
   });
   const [terminal, ...ports] = virtioConsole?.ports ?? [];
   for (const port of ports) port.open();
