@@ -19,6 +19,9 @@ import { after, decompress, monotonic, randomBytes, wall, yieldToHost } from "./
 import { embeddedGuest } from "./host/node/package.ts";
 
 export { VivError } from "./core/errors.ts";
+export { defaultCapabilities as jailCapabilities } from "./engine/jail/capabilities.ts";
+export { type Exposure, exposures, printExposures } from "./engine/jail/exposure.ts";
+export { type JailSpec, type JailSpecInput, parseJailSpec } from "./engine/jail/spec.ts";
 export type { EngineChoice } from "./guest/choose.ts";
 export type { CommandResult, GuestConsole, GuestExit } from "./guest/machine.ts";
 export type { EngineName, GuestSpec, GuestSpecInput } from "./guest/spec.ts";
@@ -26,6 +29,27 @@ export type { GuestInput, GuestOutput } from "./guest/streams.ts";
 export { escapeHelp } from "./host/node/escape-key.ts";
 export { closureOf, type HostClosureRequest } from "./host/node/imprison/closure.ts";
 export { type MakeOptions, type MakeProgress, type MakeResult, makeJail } from "./host/node/imprison/make.ts";
+export { attend } from "./host/node/jail/foreground.ts";
+export { completeMounts, deviceAt, readProfile } from "./host/node/jail/inputs.ts";
+export {
+  createJail,
+  enterNamed,
+  type Jail,
+  type JailOptions,
+  jailPlanText,
+  jailProcesses,
+  jailState,
+  killJail,
+  listJails,
+  removeJail,
+  specFor as jailSpecFor,
+  stopJail,
+  type UserMapping,
+  userMappings,
+} from "./host/node/jail/jails.ts";
+export { JailError, type JailExit, type JailProcess, type JailStreams } from "./host/node/jail/process.ts";
+export { isTerminal, restoreBlocking } from "./host/node/jail/terminal.ts";
+export { resolveUser } from "./host/node/jail/users.ts";
 export { version } from "./host/node/package.ts";
 export { pipeOutput, pipeStandardInput } from "./host/node/pipes.ts";
 export { hasTerminal, Terminal, type TerminalPeer, terminalWindow } from "./host/node/terminal.ts";

@@ -2,6 +2,8 @@ import { Command, CommanderError } from "commander";
 import { VivError, version } from "../index.ts";
 import { exitCode, signalExitCode } from "./exit-code.ts";
 import { addImprisonCommands } from "./jail/imprison.ts";
+import { addJailManageCommands } from "./jail/manage.ts";
+import { addJailExecCommand, addJailRunCommand } from "./jail/run.ts";
 import { addRunCommand } from "./run.ts";
 
 /** Runs `viv` with the arguments given (without those of Node) and returns its exit code. */
@@ -20,10 +22,15 @@ export async function main(args: readonly string[]): Promise<number> {
     .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "show this help, or that of a command: viv run --help")
     .helpCommand(false)
+    // Options after a command's own arguments are that command's.
+    .enablePositionalOptions()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "viv: ")) })
     .exitOverride();
   addRunCommand(program, command, done);
-  const jail = program.command("jail").description("jails, and what goes into them");
+  const jail = program.command("jail").description("jails, and what goes into them").enablePositionalOptions();
+  addJailRunCommand(jail, done);
+  addJailExecCommand(jail, done);
+  addJailManageCommands(jail, done);
   addImprisonCommands(jail, done);
   try {
     await program.parseAsync(ours.length === 0 ? ["--help"] : ours, { from: "user" });

@@ -103,6 +103,7 @@ export const constants = {
   SOCK_CLOEXEC: 0o2000000,
   SIOCSIFFLAGS: 0x8914,
   IFF_UP: 1,
+  POLLIN: 1,
   // waiting
   P_ALL: 0,
   P_PID: 1,

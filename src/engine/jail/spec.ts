@@ -138,7 +138,8 @@ const network = v.variant("kind", [
 const specSchema = v.strictObject({
   /** The directory that becomes `/`. */
   root: absolutePath,
-  command: v.pipe(v.array(text), v.minLength(1, "must name a program")),
+  /** Program and arguments. Empty with `init`: the jail is there for what is started in it later. */
+  command: v.array(text),
   env: v.optional(v.record(v.pipe(v.string(), v.regex(/^[^=\0]+$/, "is not a name of a variable")), text), {}),
   cwd: v.optional(absolutePath, "/"),
   user: v.optional(v.strictObject({ uid: id, gid: id, groups: v.optional(v.array(id), []) }), { uid: 0, gid: 0 }),
@@ -199,6 +200,10 @@ export function parseJailSpec(value: unknown): JailSpec {
     );
   }
   const spec = parsed.output;
+  if (spec.command.length === 0 && !spec.init) throw new VivError("BAD_SPEC", "jail: command must name a program");
+  if (spec.chrootOnly && (spec.init || spec.terminal)) {
+    throw new VivError("BAD_SPEC", "jail: a change of root only has no init and no terminal of its own; leave one of them out");
+  }
   for (const { target } of spec.mounts) {
     if (target.split("/").includes("..")) throw new VivError("BAD_SPEC", `jail: the mount target ${target} contains ..`);
     if (target.replaceAll("/", "") === "")

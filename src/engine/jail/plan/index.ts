@@ -8,7 +8,7 @@ import type { Architecture } from "../syscalls.ts";
 import { writeTo } from "./files.ts";
 import { planInit } from "./init.ts";
 import { makeRootReadOnly, mountRoot, mountTree, pivot } from "./mounts.ts";
-import { allSignals, becomeUser, execute, resetSignals, setLimits, standardStreams } from "./process.ts";
+import { allSignals, becomeUser, dieWithParent, execute, resetSignals, setLimits, standardStreams } from "./process.ts";
 import { controlTerminal, mountConsole, openTerminal } from "./terminal.ts";
 
 /** What a plan depends on besides the specification: this host. */
@@ -29,6 +29,11 @@ export interface StartOptions {
   readonly cgroups?: readonly string[];
   /** A user namespace was made and mapped beforehand; the input `userns` is its descriptor. */
   readonly preparedUserNamespace?: boolean;
+  /**
+   * With an init: the command is started when a byte is written to the pipe `gate`, and never if the pipe is closed instead. Until then
+   * the caller can note down what it has made, and whatever ends it ends the jail too.
+   */
+  readonly gate?: boolean;
   /** A network namespace was made beforehand; the input `netns` is its descriptor. */
   readonly preparedNetwork?: boolean;
 }
@@ -71,7 +76,7 @@ function clone(
 }
 
 /** Starts a process in the caller's memory and waits until it has called execve or ended: our own part of every plan. */
-function spawnBlocks(cloneFlags: readonly ConstantName[], block: string): Block[] {
+export function spawnBlocks(cloneFlags: readonly ConstantName[], block: string): Block[] {
   const main = new Steps("main.");
   main.step("start a process");
   main.add("rt_sigprocmask", [flags("SIG_BLOCK"), allSignals, { buffer: "mask", size: 8 }, 8]);
@@ -81,7 +86,7 @@ function spawnBlocks(cloneFlags: readonly ConstantName[], block: string): Block[
   return [{ name: "main", onFail: "return", operations: main.operations }];
 }
 
-const endBlocks: readonly Block[] = [
+export const endBlocks: readonly Block[] = [
   { name: "return", onFail: "return", operations: [{ call: "return", args: [], step: "end" }] },
   { name: "failed", onFail: "failed", operations: [{ call: "exit_group", args: [125], step: "end after a failure" }] },
 ];
@@ -106,17 +111,21 @@ export function mapsItself(spec: JailSpec, host: Pick<HostFacts, "uid" | "gid">)
   return map !== undefined && single(map.uids, host.uid) && single(map.gids, host.gid);
 }
 
+/** The seccomp filter of a specification, if it has one. */
+export function compileFilter(spec: JailSpec, host: HostFacts): { program: Uint8Array; flags: number } | undefined {
+  if (spec.seccomp === "unconfined") return undefined;
+  return compileSeccomp(spec.seccomp === "default" ? defaultProfile(spec.capabilities) : spec.seccomp, host.architecture);
+}
+
 /**
  * Plans the start of a jail.
  *
  * Inputs of the plan: `stdin`, `stdout`, `stderr`, or with a terminal `terminal` (a socket that the master is sent over); with an init
  * `init` (its executable, made from the plan returned) and `report` (written to if the second plan fails); and those of `options`.
- * The result named `jail` is the new process as the host numbers it.
+ * `parent`, with `dieWithParent`, is a pidfd of the caller. The result named `jail` is the new process as the host numbers it.
  */
 export function planJail(spec: JailSpec, host: HostFacts, options: StartOptions = {}): JailPlan {
-  const seccomp =
-    spec.seccomp === "unconfined" ? undefined : spec.seccomp === "default" ? defaultProfile(spec.capabilities) : spec.seccomp;
-  const filter = seccomp === undefined ? undefined : compileSeccomp(seccomp, host.architecture);
+  const filter = compileFilter(spec, host);
   const steps = new Steps("");
   const blocks: Block[] = [];
   if (spec.chrootOnly) {
@@ -148,6 +157,7 @@ export function planJail(spec: JailSpec, host: HostFacts, options: StartOptions 
   }
 
   resetSignals(steps);
+  if (spec.dieWithParent) dieWithParent(steps);
   if (options.preparedNetwork === true) {
     steps.step("enter the network namespace");
     steps.add("setns", [input("netns"), flags("CLONE_NEWNET")]);
@@ -193,11 +203,13 @@ export function planJail(spec: JailSpec, host: HostFacts, options: StartOptions 
   steps.step("start init");
   // Closed by execve; what stays open is opened for it again.
   steps.add("close_range", [3, 0xffff_ffff, flags("CLOSE_RANGE_CLOEXEC")]);
-  steps.add("fcntl", [input("report"), flags("F_SETFD"), 0]);
-  if (spec.dieWithParent) steps.add("prctl", [flags("PR_SET_PDEATHSIG"), flags("SIGKILL"), 0, 0, 0]);
+  for (const name of options.gate === true ? ["report", "gate"] : ["report"])
+    steps.add("fcntl", [input(name), flags("F_SETFD"), 0]);
+  if (spec.dieWithParent) dieWithParent(steps);
+  steps.step("start init");
   steps.add("execveat", [input("init"), "", { strings: ["init"] }, { strings: [] }, flags("AT_EMPTY_PATH")]);
   blocks.push({ name: "jail", onFail: "failed", operations: steps.operations }, ...endBlocks);
-  return { plan: { blocks }, init: planInit(spec, input("report"), host.lastCapability, filter) };
+  return { plan: { blocks }, init: planInit(spec, host.lastCapability, filter, options.gate === true) };
 }
 
 function joinStreams(steps: Steps, spec: JailSpec, terminal: Value | undefined): void {
@@ -207,10 +219,10 @@ function joinStreams(steps: Steps, spec: JailSpec, terminal: Value | undefined):
 
 function finish(steps: Steps, spec: JailSpec, host: HostFacts, filter: { program: Uint8Array; flags: number } | undefined): void {
   setLimits(steps, spec);
+  becomeUser(steps, spec, host.lastCapability);
   steps.step("close everything else");
   // Before the directory is entered: a descriptor of the host's must not be a way out (`/proc/self/fd/N` as the directory).
   steps.add("close_range", [3, 0xffff_ffff, 0]);
-  becomeUser(steps, spec, host.lastCapability);
   execute(steps, spec, filter);
 }
 

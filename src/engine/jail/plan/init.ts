@@ -2,7 +2,7 @@
  * The plan of pid 1 when a jail has an init: it starts the command, passes signals on to it, reaps whatever is orphaned, and ends as the
  * command ends. It runs as an executable of its own (elf.ts) and has no other code in it.
  */
-import { type Block, flags, type Plan, Steps, type Value } from "../operations.ts";
+import { type Block, flags, input, type Plan, Steps, type Value } from "../operations.ts";
 import type { JailSpec } from "../spec.ts";
 import { allSignals, becomeUser, capset, execute, setLimits } from "./process.ts";
 import { controlTerminal } from "./terminal.ts";
@@ -27,14 +27,22 @@ export function reportFailure(name: string, report: Value): Block {
 
 export function planInit(
   spec: JailSpec,
-  report: Value,
   lastCapability: number,
   filter: { readonly program: Uint8Array; readonly flags: number } | undefined,
+  hasGate: boolean,
 ): Plan {
+  const report = input("report");
+  const isEmpty = spec.command.length === 0;
+  const waitForGate = (steps: Steps) => {
+    steps.step("wait until the jail is noted down");
+    steps.add("fcntl", [input("gate"), flags("F_SETFD"), flags("FD_CLOEXEC")]);
+    steps.add("read", [input("gate"), scratch, 1], { onZero: "fail" });
+  };
   const start = new Steps("init.");
   start.step("start the command");
   start.add("rt_sigprocmask", [flags("SIG_BLOCK"), allSignals, 0, 8]);
-  start.add("clone", [flags("SIGCHLD"), 0, 0, 0, 0], { name: "command", onZero: { block: "command" } });
+  if (!isEmpty) start.add("clone", [flags("SIGCHLD"), 0, 0, 0, 0], { name: "command", onZero: { block: "command" } });
+  else if (hasGate) waitForGate(start);
   start.step("give up privileges");
   const CAP_KILL = 1n << 5n;
   start.add("prctl", [flags("PR_CAP_AMBIENT"), flags("PR_CAP_AMBIENT_CLEAR_ALL"), 0, 0, 0]);
@@ -42,6 +50,8 @@ export function planInit(
   start.add("prctl", [flags("PR_SET_NO_NEW_PRIVS"), 1, 0, 0, 0]);
   start.add("close_range", [0, 0xffff_ffff, 0], { onZero: { block: "wait" }, onPositive: { block: "wait" } });
 
+  /** The command's process; without one, a number that no process has. */
+  const first: Value = isEmpty ? 0 : { result: "command" };
   const wait = new Steps("wait.");
   wait.step("wait for a signal");
   wait.add("rt_sigtimedwait", [allSignals, 0, 0, 8], { name: "signal", onError: { block: "wait" } });
@@ -50,8 +60,12 @@ export function planInit(
     onPositive: { block: "reap" },
     onError: "next",
   });
+  if (isEmpty) {
+    wait.step("end");
+    wait.add("exit_group", [0]);
+  }
   wait.step("pass the signal on");
-  wait.add("kill", [{ result: "command" }, { result: "signal" }], {
+  wait.add("kill", [first, { result: "signal" }], {
     onError: { block: "wait" },
     onZero: { block: "wait" },
     onPositive: { block: "wait" },
@@ -64,7 +78,7 @@ export function planInit(
   reap.add("futex", [siginfo, flags("FUTEX_CMP_REQUEUE_PRIVATE"), 0, 0, scratch, flags("SIGCHLD")], {
     onError: { block: "wait" },
   });
-  reap.add("futex", [{ ...siginfo, at: si_pid }, flags("FUTEX_CMP_REQUEUE_PRIVATE"), 0, 0, scratch, { result: "command" }], {
+  reap.add("futex", [{ ...siginfo, at: si_pid }, flags("FUTEX_CMP_REQUEUE_PRIVATE"), 0, 0, scratch, first], {
     onZero: { block: "ended" },
     onPositive: { block: "ended" },
     onError: "next",
@@ -95,12 +109,14 @@ export function planInit(
   // The report is closed when the command takes over, and only then: its end tells the caller that all went well.
   command.step("keep the report to ourselves");
   command.add("fcntl", [report, flags("F_SETFD"), flags("FD_CLOEXEC")]);
+  if (hasGate) waitForGate(command);
   command.step("start a session");
   command.add("setsid", []);
   if (spec.terminal) controlTerminal(command);
   setLimits(command, spec);
+  // The kernel ends the command when init ends.
   becomeUser(command, { ...spec, dieWithParent: false }, lastCapability);
-  execute(command, spec, filter);
+  if (!isEmpty) execute(command, spec, filter);
 
   return {
     blocks: [
@@ -108,7 +124,7 @@ export function planInit(
       { name: "wait", onFail: "failed", operations: wait.operations },
       { name: "reap", onFail: "failed", operations: reap.operations },
       { name: "ended", onFail: "failed", operations: ended.operations },
-      { name: "command", onFail: "failed", operations: command.operations },
+      ...(isEmpty ? [] : [{ name: "command", onFail: "failed", operations: command.operations }]),
       reportFailure("failed", report),
     ],
   };

@@ -179,17 +179,16 @@ function baseOf(path: string, root: Value, own: { readonly proc: Value; readonly
   return [root, path];
 }
 
+/** What covers masked directories: made in the jail's /dev and, once it is mounted, removed from there. One file system serves them all. */
+const blank = ".masked";
+
 function mask(steps: Steps, root: Value, own: { proc: Value; sys: Value; dev: Value }, path: string): void {
   steps.step(`mask ${path}`);
   const [base, below] = baseOf(path, root, own);
   ifPresent(steps, base, below, "none", (target) => {
     // An empty read-only directory over a directory; over a file that fails with ENOTDIR and /dev/null takes its place.
-    const directory = newFileSystem(steps, "tmpfs", { size: "0", nr_inodes: "1", mode: "555" }, [
-      "MOUNT_ATTR_RDONLY",
-      "MOUNT_ATTR_NOSUID",
-      "MOUNT_ATTR_NODEV",
-      "MOUNT_ATTR_NOEXEC",
-    ]);
+    const directory = copyMount(steps, own.dev, blank, false);
+    setAttributes(steps, directory, ["MOUNT_ATTR_RDONLY", "MOUNT_ATTR_NOSUID", "MOUNT_ATTR_NODEV", "MOUNT_ATTR_NOEXEC"]);
     steps.add("move_mount", [directory, empty, target, empty, flags("MOVE_MOUNT_F_EMPTY_PATH", "MOVE_MOUNT_T_EMPTY_PATH")], {
       onError: "next",
       onZero: { skip: 2 },
@@ -229,7 +228,13 @@ export function mountTree(steps: Steps, root: Value, spec: JailSpec) {
   const own = { proc, sys, dev: devices.dev };
   for (const mount of spec.mounts) mountUserMount(steps, root, mount);
   for (const path of spec.readonlyPaths) makeReadOnly(steps, root, own, path);
-  for (const path of spec.maskedPaths) mask(steps, root, own, path);
+  if (spec.maskedPaths.length > 0) {
+    steps.step("make an empty directory for masks");
+    steps.add("mkdirat", [devices.dev, blank, 0o555]);
+    for (const path of spec.maskedPaths) mask(steps, root, own, path);
+    steps.step("hide the directory of the masks");
+    steps.add("unlinkat", [devices.dev, blank, flags("AT_REMOVEDIR")]);
+  }
   return { ...devices, ...own };
 }
 

@@ -1,7 +1,7 @@
 /** Operations that turn the process that built the jail into the one that runs the command. */
 import { VivError } from "../../../core/errors.ts";
 import { capabilityMask } from "../capabilities.ts";
-import { flags, type Steps, type Value } from "../operations.ts";
+import { flags, input, type Steps, type Value } from "../operations.ts";
 import { type JailSpec, rlimitNumber } from "../spec.ts";
 
 /** All signals, and none, as `sigset_t`. */
@@ -88,7 +88,30 @@ export function becomeUser(steps: Steps, spec: JailSpec, lastCapability: number)
   // Never inheritable: a file with inheritable capabilities would raise them for a command that was not to have them.
   capset(steps, { effective: held, permitted: held, inheritable: 0n });
   if (spec.noNewPrivileges) steps.add("prctl", [flags("PR_SET_NO_NEW_PRIVS"), 1, 0, 0, 0]);
-  if (spec.dieWithParent) steps.add("prctl", [flags("PR_SET_PDEATHSIG"), flags("SIGKILL"), 0, 0, 0]);
+  if (spec.dieWithParent) dieWithParent(steps);
+}
+
+/**
+ * Has the kernel kill this process when its parent ends. A change of credentials undoes it, so this comes after the last one; and the
+ * parent may have ended before, which the input `parent`, a pidfd of it, tells.
+ */
+export function dieWithParent(steps: Steps): void {
+  steps.step("end with the parent");
+  steps.add("prctl", [flags("PR_SET_PDEATHSIG"), flags("SIGKILL"), 0, 0, 0]);
+  const pollfd: Value = {
+    struct: [
+      { name: "fd", bits: 32, value: input("parent") },
+      { name: "events", bits: 16, value: flags("POLLIN") },
+      { name: "revents", bits: 16, value: 0 },
+    ],
+  };
+  const now: Value = {
+    struct: [
+      { name: "tv_sec", bits: 64, value: 0 },
+      { name: "tv_nsec", bits: 64, value: 0 },
+    ],
+  };
+  steps.add("ppoll", [pollfd, 1, now, 0, 8], { onPositive: "fail" });
 }
 
 function mapsMany(spec: JailSpec): boolean {

@@ -60,7 +60,7 @@ export function mustSyscall(purpose: string, name: string, ...args: (number | bi
   return value;
 }
 
-/** Pages shared with every process that is made from this one. */
+/** Pages of this process; one that is made with CLONE_VM has them too. */
 export interface Pages {
   readonly address: bigint;
   readonly bytes: Uint8Array;
@@ -70,7 +70,7 @@ export interface Pages {
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const PROT_EXEC = 4;
-const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
 const MAP_ANONYMOUS = 0x20;
 
 export function mapPages(size: number): Pages {
@@ -80,7 +80,7 @@ export function mapPages(size: number): Pages {
     0,
     size,
     PROT_READ | PROT_WRITE,
-    MAP_SHARED | MAP_ANONYMOUS,
+    MAP_PRIVATE | MAP_ANONYMOUS,
     -1,
     0,
   );

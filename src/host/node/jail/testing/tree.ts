@@ -14,7 +14,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type JailSpec, type JailSpecInput, parseJailSpec } from "../../../../engine/jail/spec.ts";
-import { type JailExit, startJail } from "../start.ts";
+import type { JailExit } from "../process.ts";
+import { startJail } from "../start.ts";
 
 const system = ["bin", "sbin", "lib", "lib32", "lib64", "usr"];
 
