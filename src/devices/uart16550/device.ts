@@ -18,7 +18,7 @@ export interface UartPorts {
 /**
  * The serial port of QEMU's `virt` board: a 16550A whose line takes no time. A byte is sent when the backend takes it; a
  * byte that is below the trigger level counts as timed out at once, so that no driver waits for the next one. The modem
- * at the other end is always there (CTS, DSR and DCD).
+ * at the other end is always there (CTS, DSR and DCD), so modem status never interrupts; nor does it in loopback, as in QEMU.
  */
 export class Uart16550 implements MmioDevice, CharacterPort {
   readonly name = "uart16550";
@@ -34,10 +34,10 @@ export class Uart16550 implements MmioDevice, CharacterPort {
   dlm = 0;
   /** FCR's enable and trigger bits. */
   #fcr = 0;
+  /** The last byte that came while there were no FIFOs: RBR reads it until the next. */
+  #rbr = 0;
   /** LSR's error bits; the others follow from the FIFOs. */
   #errors = 0;
-  /** MSR's delta bits; the others follow from MCR. */
-  #deltas = 0;
   /** The interrupt "transmitter holding register empty" waits to be identified. */
   #thrEmpty = false;
   readonly #received = new Ring(fifoSize);
@@ -62,7 +62,7 @@ export class Uart16550 implements MmioDevice, CharacterPort {
     // In loopback the receiver is cut off from the line; what arrives waits.
     const room = this.mcr & mcr.LOOP ? 0 : this.#receiverSize() - this.#received.length;
     const taken = Math.min(bytes.length, Math.max(room, 0));
-    for (let i = 0; i < taken; i++) this.#received.put(bytes[i]);
+    for (let i = 0; i < taken; i++) this.#put(bytes[i]);
     this.#pushedBack = taken < bytes.length;
     if (taken > 0) this.#updateIrq();
     return taken;
@@ -74,7 +74,8 @@ export class Uart16550 implements MmioDevice, CharacterPort {
   }
 
   receive(): number {
-    const byte = this.#received.length > 0 ? this.#received.take() : 0;
+    const empty = this.#fcr & fcr.enable ? 0 : this.#rbr;
+    const byte = this.#received.length > 0 ? this.#received.take() : empty;
     this.#updateIrq();
     this.#offerRoom();
     return byte;
@@ -83,8 +84,12 @@ export class Uart16550 implements MmioDevice, CharacterPort {
   transmit(byte: number): void {
     this.#thrEmpty = false;
     if (this.mcr & mcr.LOOP) {
-      if (this.#received.length < this.#receiverSize()) this.#received.put(byte);
-      else this.#errors |= lsr.OE;
+      if (this.#received.length === this.#receiverSize()) {
+        // RBR gives way to the new byte, a full FIFO does not (data sheet, 8.4).
+        this.#errors |= lsr.OE;
+        if ((this.#fcr & fcr.enable) === 0) this.#received.clear();
+      }
+      if (this.#received.length < this.#receiverSize()) this.#put(byte);
       this.#thrEmpty = true;
       this.#updateIrq();
       return;
@@ -126,13 +131,7 @@ export class Uart16550 implements MmioDevice, CharacterPort {
   }
 
   writeMcr(value: number): void {
-    const before = this.#modemLines();
     this.mcr = value & 0x1f;
-    const changed = (before ^ this.#modemLines()) >> 4;
-    // TERI tells only the end of a ring (data sheet, 8.7).
-    const ended = before & msr.RI && !(this.#modemLines() & msr.RI) ? 0x04 : 0;
-    this.#deltas |= (changed & 0x0b) | ended;
-    this.#updateIrq();
     this.#offerRoom();
   }
 
@@ -144,11 +143,11 @@ export class Uart16550 implements MmioDevice, CharacterPort {
     return value;
   }
 
+  /** The modem's lines. In loopback its outputs are its inputs (data sheet, 8.6). */
   readMsr(): number {
-    const value = this.#modemLines() | this.#deltas;
-    this.#deltas = 0;
-    this.#updateIrq();
-    return value;
+    if (!(this.mcr & mcr.LOOP)) return msr.DCD | msr.DSR | msr.CTS;
+    const line = (output: number, input: number) => (this.mcr & output ? input : 0);
+    return line(mcr.RTS, msr.CTS) | line(mcr.DTR, msr.DSR) | line(mcr.OUT1, msr.RI) | line(mcr.OUT2, msr.DCD);
   }
 
   reset(): void {
@@ -159,8 +158,8 @@ export class Uart16550 implements MmioDevice, CharacterPort {
     this.dll = 0;
     this.dlm = 0;
     this.#fcr = 0;
+    this.#rbr = 0;
     this.#errors = 0;
-    this.#deltas = 0;
     this.#thrEmpty = false;
     this.#received.clear();
     this.#sending.clear();
@@ -179,8 +178,8 @@ export class Uart16550 implements MmioDevice, CharacterPort {
       dll: this.dll,
       dlm: this.dlm,
       fcr: this.#fcr,
+      rbr: this.#rbr,
       errors: this.#errors,
-      deltas: this.#deltas,
       thrEmpty: this.#thrEmpty,
       received: this.#received.toArray(),
       sending: this.#sending.toArray(),
@@ -196,14 +195,19 @@ export class Uart16550 implements MmioDevice, CharacterPort {
     this.dll = loaded.dll;
     this.dlm = loaded.dlm;
     this.#fcr = loaded.fcr & fcr.enable ? loaded.fcr & (fcr.enable | fcr.trigger) : 0;
+    this.#rbr = loaded.rbr;
     this.#errors = loaded.errors & lsr.errors;
-    this.#deltas = loaded.deltas;
     this.#thrEmpty = loaded.thrEmpty;
     this.#received.clear();
     for (const byte of loaded.received) this.#received.put(byte);
     this.#sending.clear();
     for (const byte of loaded.sending) this.#sending.put(byte);
     this.#updateIrq();
+  }
+
+  #put(byte: number): void {
+    this.#received.put(byte);
+    if ((this.#fcr & fcr.enable) === 0) this.#rbr = byte;
   }
 
   #receiverSize(): number {
@@ -227,13 +231,6 @@ export class Uart16550 implements MmioDevice, CharacterPort {
     this.#ports.backend.inputReady?.();
   }
 
-  /** MSR's upper half. In loopback the modem's outputs are its inputs (data sheet, 8.6). */
-  #modemLines(): number {
-    if (!(this.mcr & mcr.LOOP)) return msr.DCD | msr.DSR | msr.CTS;
-    const line = (output: number, input: number) => (this.mcr & output ? input : 0);
-    return line(mcr.RTS, msr.CTS) | line(mcr.DTR, msr.DSR) | line(mcr.OUT1, msr.RI) | line(mcr.OUT2, msr.DCD);
-  }
-
   /** IIR's identification, by priority (data sheet, table V). */
   #interrupt(): number {
     if (this.ier & ier.ELSI && this.#errors !== 0) return iir.lineStatus;
@@ -242,7 +239,6 @@ export class Uart16550 implements MmioDevice, CharacterPort {
       return this.#received.length >= trigger ? iir.dataAvailable : iir.timeout;
     }
     if (this.ier & ier.ETBEI && this.#thrEmpty) return iir.thrEmpty;
-    if (this.ier & ier.EDSSI && this.#deltas !== 0) return iir.modemStatus;
     return iir.none;
   }
 
@@ -294,8 +290,8 @@ const fields = {
   dll: unsigned(8),
   dlm: unsigned(8),
   fcr: unsigned(8),
+  rbr: unsigned(8),
   errors: unsigned(8),
-  deltas: unsigned(4),
   thrEmpty: v.boolean(),
   received: bytes,
   sending: bytes,

@@ -5,10 +5,9 @@ import type { Uart16550 } from "./device.ts";
 export const uartSize = 0x100;
 
 /** Names and bits are those of the PC16550D data sheet (National Semiconductor, June 1995, section 8). */
-export const ier = { ERBFI: 0x01, ETBEI: 0x02, ELSI: 0x04, EDSSI: 0x08 } as const;
+export const ier = { ERBFI: 0x01, ETBEI: 0x02, ELSI: 0x04 } as const;
 export const iir = {
   none: 0x01,
-  modemStatus: 0x00,
   thrEmpty: 0x02,
   dataAvailable: 0x04,
   timeout: 0x0c,
@@ -19,7 +18,7 @@ export const fcr = { enable: 0x01, resetReceiver: 0x02, resetTransmitter: 0x04, 
 export const lcr = { DLAB: 0x80 } as const;
 export const mcr = { DTR: 0x01, RTS: 0x02, OUT1: 0x04, OUT2: 0x08, LOOP: 0x10 } as const;
 export const lsr = { DR: 0x01, OE: 0x02, errors: 0x1e, THRE: 0x20, TEMT: 0x40 } as const;
-export const msr = { deltas: 0x0f, CTS: 0x10, DSR: 0x20, RI: 0x40, DCD: 0x80 } as const;
+export const msr = { CTS: 0x10, DSR: 0x20, RI: 0x40, DCD: 0x80 } as const;
 
 const divisor = (uart: Uart16550) => (uart.lcr & lcr.DLAB) !== 0;
 const data = (uart: Uart16550) => (uart.lcr & lcr.DLAB) === 0;

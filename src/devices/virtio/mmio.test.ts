@@ -51,6 +51,7 @@ describe("VirtioMmio", () => {
     b.put(reg.Status, 11);
     assert.equal(b.get(reg.Status), 3);
     b.put(reg.DriverFeatures, 0);
+    assert.equal(b.mmio.accepted, 0n);
     b.put(reg.Status, 11);
     assert.equal(b.get(reg.Status), 11);
     b.put(reg.DriverFeatures, 1 << 29);

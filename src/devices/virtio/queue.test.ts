@@ -232,13 +232,15 @@ describe("VirtQueue", () => {
     queue.push(0);
     queue.kick();
     assert.equal(index, 33);
+    queue.kick();
+    assert.equal(index, 65);
     assert.equal(bench.clock.pending, 1);
     bench.clock.advance(10_000);
-    assert.equal(index, 65);
+    assert.equal(index, 97);
     assert.equal(bench.clock.pending, 1);
     bench.put(0x070, 0);
     bench.clock.advance(10_000);
-    assert.equal(index, 65);
+    assert.equal(index, 97);
     assert.equal(bench.clock.pending, 0);
   });
 });
