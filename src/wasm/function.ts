@@ -108,7 +108,7 @@ export class FunctionBuilder {
   /** Height of the operand stack, as far as this builder pushed. */
   #height = 0;
   #controlDepth = 0;
-  readonly #paramCount: number;
+  #paramCount: number;
   readonly #localTypes: ValueType[] = [];
   readonly #freeLocals: Record<ValueType, number[]> = { i32: [], i64: [], f32: [], f64: [] };
   #scopeLocals: number[] | undefined;
@@ -119,6 +119,18 @@ export class FunctionBuilder {
     this.i64 = createOperators(this, "i64") as unknown as I64Operators;
     this.f32 = createOperators(this, "f32") as unknown as F32Operators;
     this.f64 = createOperators(this, "f64") as unknown as F64Operators;
+  }
+
+  /** Begins a new function with this builder, whose own set-up costs more than a short function. */
+  restart(params: readonly ValueType[]): void {
+    this.code.length = 0;
+    this.hints.length = 0;
+    this.#height = 0;
+    this.#controlDepth = 0;
+    this.#paramCount = params.length;
+    this.#localTypes.length = 0;
+    for (const free of Object.values(this.#freeLocals)) free.length = 0;
+    this.#scopeLocals = undefined;
   }
 
   // Operand stack

@@ -183,8 +183,8 @@ export class ModuleBuilder {
     return table;
   }
 
-  /** The module in binary format, with a name section and branch hints. */
-  toBytes(): Uint8Array<ArrayBuffer> {
+  /** The module in binary format, with branch hints and, unless `names` is false, a name section. */
+  toBytes(options: { readonly names?: boolean } = {}): Uint8Array<ArrayBuffer> {
     const out = new ByteWriter(1 << 16);
     for (const byte of [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]) out.byte(byte);
     const section = (id: number, count: number, content: ByteWriter) => {
@@ -222,7 +222,7 @@ export class ModuleBuilder {
       code.append(body);
     }
     section(10, this.#functions.length, code);
-    custom("name", this.#nameSection());
+    if (options.names ?? true) custom("name", this.#nameSection());
     return out.result();
   }
 

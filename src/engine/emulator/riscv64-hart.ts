@@ -1,12 +1,14 @@
 import { assert } from "../../core/errors.ts";
 import { buildHartModule } from "../../isa/riscv64/core.ts";
 import { csrIndexBytes, csrTable } from "../../isa/riscv64/csr.ts";
-import { layout, reservedBytes } from "../../isa/riscv64/layout.ts";
+import { layout, regionEntry, reservedBytes } from "../../isa/riscv64/layout.ts";
 import { status } from "../../isa/riscv64/mstatus.ts";
+import type { StateField } from "../../isa/riscv64/state.ts";
 import type { ExitReason, Hart, HartPorts, InterruptBit, Privilege } from "../../machine/hart.ts";
 import type { HartFactory } from "../../machine/machine.ts";
 import type { MachineMemory } from "../../machine/memory.ts";
 import { type WasmModule, webAssembly } from "../../wasm/webassembly.ts";
+import { CodeCache, defaultThreshold, type TranslationStats } from "./code-cache.ts";
 
 const { state } = layout;
 let compiled: WasmModule | undefined;
@@ -18,6 +20,16 @@ function hartModule(): WasmModule {
 
 /** Extensions in `misa`: MXL = 2 (64 bits), and A B C D F I M S U. */
 const misa = (2n << 62n) | [..."ABCDFIMSU"].reduce((bits, letter) => bits | (1n << BigInt(letter.charCodeAt(0) - 65)), 0n);
+
+/** Which code runs: 0 the interpreter alone; 1 translated as soon as it can be; `auto` translated when it is worth it. */
+export type Tier = 0 | 1 | "auto";
+
+interface HartOptions {
+  readonly id: number;
+  /** Whether an `ecall` from S-mode leaves `run` instead of trapping. */
+  readonly sbi: boolean;
+  readonly tier: Tier;
+}
 
 interface HartExports {
   run(budget: number): number;
@@ -34,19 +46,22 @@ export class Riscv64Hart implements Hart {
   readonly id: number;
   /** Whether an `ecall` from S-mode leaves `run` instead of trapping. */
   readonly #sbi: boolean;
+  readonly #tier: Tier;
+  readonly #cache: CodeCache | undefined;
   readonly #exports: HartExports;
   readonly #view: DataView;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
 
-  constructor(ports: HartPorts, { memory, ram, rom }: MachineMemory, { id, sbi }: { id: number; sbi: boolean }) {
+  constructor(ports: HartPorts, { memory, ram, rom }: MachineMemory, { id, sbi, tier }: HartOptions) {
     this.id = id;
     this.#sbi = sbi;
     this.#view = new DataView(memory.buffer);
     this.#bytes = new Uint8Array(memory.buffer);
     this.#words = new Int32Array(memory.buffer);
+    const regions = new webAssembly.Table({ element: "anyfunc", initial: regionEntry.count });
     const imports = {
-      machine: { memory },
+      machine: { memory, regions },
       ports: {
         mmioRead: (address: number, size: 1 | 2 | 4) => ports.mmioRead(address >>> 0, size) ?? -1,
         mmioRead64: (address: number) => {
@@ -66,6 +81,8 @@ export class Riscv64Hart implements Hart {
     };
     const instance = new webAssembly.Instance(hartModule(), imports);
     this.#exports = instance.exports as unknown as HartExports;
+    this.#tier = tier;
+    if (tier !== 0) this.#cache = new CodeCache(memory, regions, instance.exports);
     this.#bytes.set(csrIndexBytes(csrTable), layout.csrIndex);
     this.#writeCrossingHeader();
     assert(
@@ -88,7 +105,28 @@ export class Riscv64Hart implements Hart {
   }
 
   run(budget: number): ExitReason {
-    return this.#exports.run(budget) as ExitReason;
+    const reason = this.#exports.run(budget) as ExitReason;
+    if (this.#cache?.isDue()) this.#cache.drain();
+    return reason;
+  }
+
+  /** Counts of translated code; undefined if nothing is translated. */
+  get translation(): TranslationStats | undefined {
+    return this.#cache?.stats;
+  }
+  /** Counts that the hart keeps in its state. */
+  get counters(): Readonly<
+    Record<"regionEntries" | "regionInstructions" | "tlbMisses" | "pageWalks" | "fetchMisses" | "decoded", number>
+  > {
+    const count = (field: StateField) => Number(this.#u64(state[field]));
+    return {
+      regionEntries: count("regionEntries"),
+      regionInstructions: count("regionInstructions"),
+      tlbMisses: count("tlbMisses"),
+      pageWalks: count("pageWalks"),
+      fetchMisses: count("fetchMisses"),
+      decoded: count("decoded"),
+    };
   }
 
   get instret(): number {
@@ -123,6 +161,7 @@ export class Riscv64Hart implements Hart {
     this.#setU64(state.stimecmp, 0xffff_ffff_ffff_ffffn);
     this.#setU32(state.mode, mode);
     this.#setU32(state.sbi, this.#sbi ? 1 : 0);
+    this.#setU32(state.hotThreshold, this.#tier === 0 ? 0 : this.#tier === 1 ? 1 : defaultThreshold);
     this.pc = pc;
     this.setX(10, a0);
     this.setX(11, a1);
@@ -211,7 +250,9 @@ export class Riscv64Hart implements Hart {
 }
 
 /** Makes harts of the emulator. */
-export const riscv64Harts: HartFactory = {
-  reserved: reservedBytes,
-  create: (ports, memory, options) => new Riscv64Hart(ports, memory, options),
-};
+export function riscv64HartFactory(tier: Tier): HartFactory {
+  return { reserved: reservedBytes, create: (ports, memory, options) => new Riscv64Hart(ports, memory, { ...options, tier }) };
+}
+
+/** Harts of the emulator that translate what is worth it. */
+export const riscv64Harts: HartFactory = riscv64HartFactory("auto");

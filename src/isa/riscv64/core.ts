@@ -1,11 +1,14 @@
 import { createFloat } from "../../float/float.ts";
+import type { FloatFunctions } from "../../float/types.ts";
 import { ModuleBuilder } from "../../wasm/module.ts";
+import type { Func } from "../../wasm/types.ts";
 import { csrTable, defineCsrs } from "./csr.ts";
 import { defineDecoder } from "./decode.ts";
-import { type Core, declareFunctions, importPorts } from "./functions.ts";
+import { type Core, declareFunctions, type Functions, importPorts } from "./functions.ts";
 import { HandlerTable } from "./handlers.ts";
+import type { Instruction } from "./instruction.ts";
 import { instructions } from "./instructions.ts";
-import { defineInterpreter, findJumps } from "./interpreter.ts";
+import { defineInterpreter, findTraits, type Traits } from "./interpreter.ts";
 import { layout, reservedBytes } from "./layout.ts";
 import { defineMmu } from "./mmu.ts";
 import { definePmp } from "./pmp.ts";
@@ -21,11 +24,12 @@ const mostPages = 65536;
 export function buildHartModule(): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory("machine", "memory", reservedBytes / 65536, mostPages, false);
+  module.importTable("machine", "regions", 0);
   const ports = importPorts(module);
   const declared = declareFunctions(module);
   const float = createFloat(module, { flags: { flagsAddress: layout.state.fflags } });
   const core: Core = { module, ports, functions: { ...declared, float } };
-  const handlers = new HandlerTable(instructions, findJumps(core, layout, instructions));
+  const handlers = new HandlerTable(instructions, findTraits(core, layout, instructions));
   defineMmu(core, layout);
   definePmp(core, layout);
   defineCsrs(core, layout, csrTable);
@@ -33,7 +37,67 @@ export function buildHartModule(): Uint8Array<ArrayBuffer> {
   defineDecoder(core, layout, instructions, handlers);
   defineInterpreter(core, layout, handlers);
   const { run, flushTlb, flushTranslations, updateContext, csrRead, csrWrite, forgetCode } = core.functions;
-  for (const func of [run, flushTlb, flushTranslations, updateContext, csrRead, csrWrite, forgetCode])
+  for (const func of [run, flushTlb, flushTranslations, updateContext, csrRead, csrWrite, forgetCode]) {
     module.export(func.name, func);
+  }
+  eachFunction(float, "float", (func, path) => module.export(path, func));
   return module.toBytes();
+}
+
+/** Visits the functions of a tree, with their paths. */
+function eachFunction(tree: object, path: string, visit: (func: Func, path: string) => void): void {
+  for (const [name, entry] of Object.entries(tree)) {
+    const at = `${path}.${name}`;
+    if (isFunc(entry)) visit(entry, at);
+    else if (typeof entry === "object") eachFunction(entry, at, visit);
+  }
+}
+function isFunc(entry: unknown): entry is Func {
+  return typeof entry === "object" && entry !== null && "index" in entry && "results" in entry;
+}
+
+/**
+ * Begins a module of translated regions: it imports the machine's memory, and from the hart's instance (`hart`) those functions
+ * that regions call, by path. `uses` names these; every function of the module must be emitted with `functions`.
+ */
+export function beginRegionModule(uses: ReadonlySet<string>): { module: ModuleBuilder; functions: Functions } {
+  const module = new ModuleBuilder();
+  module.importMemory("machine", "memory", reservedBytes / 65536, mostPages, false);
+  const copy = (tree: object, path: string): object =>
+    Object.fromEntries(
+      Object.entries(tree).map(([name, entry]) => {
+        const at = `${path}.${name}`;
+        if (!isFunc(entry)) return [name, copy(entry as object, at)];
+        return [name, uses.has(at) ? module.importFunction("hart", at, entry.params, entry.results) : undefined];
+      }),
+    );
+  return { module, functions: { float: copy(floatShape(), "float") } as unknown as Functions };
+}
+
+/** Paths of the functions that an instruction calls. */
+export type CalledFunctions = ReadonlyMap<Instruction, readonly string[]>;
+
+let shape: object | undefined;
+/** The tree of float functions, for their names and types. */
+function floatShape(): object {
+  shape ??= createFloat(new ModuleBuilder(), { flags: { flagsAddress: layout.state.fflags } });
+  return shape;
+}
+
+/** What the region former needs to know of the instructions; the same as in the hart's module. */
+export function translatorTables(): { handlers: HandlerTable; traits: Traits; called: CalledFunctions } {
+  const module = new ModuleBuilder();
+  const ports = importPorts(module);
+  const core: Core = { module, ports, functions: { ...declareFunctions(module), float: floatShape() as FloatFunctions } };
+  const traits = findTraits(core, layout, instructions);
+  const paths = new Map<Func, string>();
+  eachFunction(core.functions.float, "float", (func, path) => paths.set(func, path));
+  const called = new Map<Instruction, string[]>();
+  for (const [instruction, functions] of traits.calls) {
+    called.set(
+      instruction,
+      functions.map((func) => paths.get(func)).filter((path) => path !== undefined),
+    );
+  }
+  return { traits, handlers: new HandlerTable(instructions, traits), called };
 }

@@ -120,7 +120,7 @@ export function defineDecoder(core: Core, layout: Layout, instructions: readonly
 
       function writeOperand(f: FunctionBuilder, letter: Letter, value: () => I32): void {
         const slot = operandSlot[letter];
-        if (letter === "i") f.i64.store(f.get(record), f.i64.extendI32S(value()), slot);
+        if (letter === "i") f.i32.store(f.get(record), value(), slot);
         else if (letter === "k" || letter === "r") f.i32.store16(f.get(record), value(), slot);
         else {
           const base = "DSTU".includes(letter) ? state.f : state.x;

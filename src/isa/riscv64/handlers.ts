@@ -9,8 +9,10 @@ export const special = {
   /** A 32-bit instruction whose second half is in the next page. */
   crossing: 2,
   illegal: 3,
+  /** A translated region starts here; its number is in the record. */
+  translated: 4,
 } as const;
-const firstInstruction = 4;
+const firstInstruction = 5;
 
 /** One arm of the interpreter: an instruction of a certain length; jumps apart by whether they stay in their page. */
 export interface Handler {
@@ -27,8 +29,8 @@ export class HandlerTable {
   readonly #ids = new Map<string, number>();
   readonly #jumps: ReadonlySet<Instruction>;
 
-  /** @param jumps the instructions that jump by a constant offset */
-  constructor(instructions: readonly AnyInstruction[], jumps: ReadonlySet<Instruction>) {
+  /** @param traits `jumps`: the instructions that jump by a constant offset */
+  constructor(instructions: readonly AnyInstruction[], { jumps }: { readonly jumps: ReadonlySet<Instruction> }) {
     this.#jumps = jumps;
     const handlers: Handler[] = [];
     for (const any of instructions) {
@@ -42,6 +44,11 @@ export class HandlerTable {
       }
     }
     this.handlers = handlers;
+  }
+
+  /** The handler with an id; undefined for those that are no instruction. */
+  byId(id: number): Handler | undefined {
+    return this.handlers[id - firstInstruction];
   }
 
   /** The handler of an encoding: for jumps the near one; the far one follows it. */

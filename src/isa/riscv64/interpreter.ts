@@ -14,7 +14,8 @@ import {
   type RoundingMode,
   type X,
 } from "./instruction.ts";
-import { dataTlb, fetchTlb, type Layout, recordPage } from "./layout.ts";
+import { dataTlb, fetchTlb, hotness, type Layout, recordPage, regionEntry } from "./layout.ts";
+import { loadKinds, storeKinds } from "./memory-kinds.ts";
 
 /** Operands of the interpreter: where in the record they are. */
 const recordOperands = operandSlot as unknown as Operands;
@@ -34,6 +35,8 @@ interface Frame {
   readonly reason: Local<"i32">;
   /** Execute the record. */
   readonly next: Label;
+  /** Execute the record, which was jumped to. */
+  readonly taken: Label;
   /** Go on at `target`. */
   readonly restart: Label;
   readonly trap: Label;
@@ -41,22 +44,6 @@ interface Frame {
   /** Leave `run` with `reason`, at `target`. */
   readonly leave: Label;
 }
-
-const loadKinds = {
-  i8: { size: 1, slow: 4, load: "load8S" },
-  u8: { size: 1, slow: 0, load: "load8U" },
-  i16: { size: 2, slow: 5, load: "load16S" },
-  u16: { size: 2, slow: 1, load: "load16U" },
-  i32: { size: 4, slow: 6, load: "load32S" },
-  u32: { size: 4, slow: 2, load: "load32U" },
-  i64: { size: 8, slow: 3, load: "load" },
-} as const;
-const storeKinds = {
-  "8": { size: 1, slow: 0, store: "store8" },
-  "16": { size: 2, slow: 1, store: "store16" },
-  "32": { size: 4, slow: 2, store: "store32" },
-  "64": { size: 8, slow: 3, store: "store" },
-} as const;
 
 /** Emits instructions as arms of the run loop: operands come from the decoded record, registers live in memory. */
 class InterpreterEmitter extends FunctionBuilder implements Emitter {
@@ -66,8 +53,11 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
   readonly #needBudget: ReadonlySet<Func>;
   frame!: Frame;
   handler!: Handler;
-  /** Whether the arm being emitted jumps by a constant offset. */
+  /** Whether the arm being emitted jumps by a constant offset; whether it needs the interpreter (traps, modes, pairs of registers). */
   jumps = false;
+  interpreted = false;
+  /** What the arm being emitted calls. */
+  calls: Func[] = [];
   /** Whether the arm being emitted has ended with a jump. */
   ended = false;
 
@@ -92,6 +82,7 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
     target: Func<P, R>,
     ...args: Values<P>
   ): Result<R> {
+    this.calls.push(target as unknown as Func);
     if (this.#needBudget.has(target as unknown as Func)) this.#storeBudget();
     return super.call(target, ...args);
   }
@@ -132,6 +123,7 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
     this.setX(register, this.i64.extendI32S(value));
   }
   xNext(register: X): I64 {
+    this.interpreted = true;
     const at = this.i32.let(this.#sourceAt(register));
     return this.i64.load(
       this.i32.select(
@@ -142,6 +134,7 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
     );
   }
   setXNext(register: X, value: I64): void {
+    this.interpreted = true;
     const kept = this.i64.let(value);
     const at = this.i32.let(this.#operandAt(register));
     this.if(this.i32.ne(this.get(at), this.i32.const(this.#discard)), () => this.i64.store(this.get(at), this.get(kept), 8));
@@ -150,7 +143,7 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
   imm(immediate: Immediate): I64 {
     const slot = immediate as unknown as number;
     if (slot === operandSlot.k) return this.i64.load16U(this.get(this.frame.record), slot);
-    return this.i64.load(this.get(this.frame.record), slot);
+    return this.i64.load32S(this.get(this.frame.record), slot);
   }
   imm32(immediate: Immediate): I32 {
     const slot = immediate as unknown as number;
@@ -179,10 +172,10 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
     this.ended = true;
   }
   #jumpBy(offset: Immediate): void {
-    const { record, target, next, restart } = this.frame;
+    const { record, target, taken, restart } = this.frame;
     if (this.handler.near) {
       this.set(record, this.i32.add(this.get(record), this.i32.shl(this.imm32(offset), this.i32.const(3))));
-      this.br(next);
+      this.br(taken);
     } else {
       this.set(target, this.i64.add(this.pc(), this.imm(offset)));
       this.br(restart);
@@ -219,7 +212,7 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
       () => this.set(value, this.i64[load](this.#hostAddress(va, slot))),
       () => {
         this.set(value, this.call(this.functions.loadSlow, this.get(va), this.i32.const(slow)));
-        this.checkTrap();
+        this.#branchToTrap();
         this.#heedAttention();
       },
       "likely",
@@ -236,7 +229,7 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
       () => this.i64[store](this.#hostAddress(va, slot), this.get(kept)),
       () => {
         this.call(this.functions.storeSlow, this.get(va), this.i32.const(slow), this.get(kept));
-        this.checkTrap();
+        this.#branchToTrap();
         this.#heedAttention();
       },
       "likely",
@@ -244,7 +237,7 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
   }
   amo(size: 32 | 64, address: I64, update: (old: () => I64) => I64): I64 {
     const at = this.i32.let(this.call(this.functions.amoAddress, address, this.i32.const(size / 8)));
-    this.checkTrap();
+    this.#branchToTrap();
     const old = this.i64.let(size === 64 ? this.i64.load(this.get(at)) : this.i64.load32S(this.get(at)));
     const value = this.i64.let(update(() => this.get(old)));
     if (size === 64) this.i64.store(this.get(at), this.get(value));
@@ -256,6 +249,10 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
     this.brIf(this.frame.illegal, condition, "unlikely");
   }
   checkTrap(): void {
+    this.interpreted = true;
+    this.#branchToTrap();
+  }
+  #branchToTrap(): void {
     this.brIf(this.frame.trap, this.i32.load(this.i32.const(this.#layout.state.trap)), "unlikely");
   }
   modeChanged(): void {
@@ -321,6 +318,7 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
   }
 
   waitForInterrupt(): void {
+    this.interpreted = true;
     const { target, reason, leave } = this.frame;
     const pending = this.i64.and(
       this.call(this.functions.pendingInterrupts),
@@ -333,6 +331,7 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
     });
   }
   environmentCall(): void {
+    this.interpreted = true;
     const { target, reason, leave, trap } = this.frame;
     const { state } = this.#layout;
     const mode = this.i32.let(this.i32.load(this.i32.const(state.mode)));
@@ -347,20 +346,36 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
   }
 }
 
-/** The instructions that jump by a constant offset, found by emitting each into a function that is thrown away. */
-export function findJumps(core: Core, layout: Layout, instructions: readonly AnyInstruction[]): Set<Instruction> {
+/** What is known of an instruction from emitting it once: whether it jumps by a constant offset, whether only the interpreter does it. */
+export interface Traits {
+  readonly jumps: ReadonlySet<Instruction>;
+  readonly interpreted: ReadonlySet<Instruction>;
+  /** Functions that an instruction calls. */
+  readonly calls: ReadonlyMap<Instruction, readonly Func[]>;
+}
+
+/** Finds the traits of all instructions, by emitting each into a function that is thrown away. */
+export function findTraits(core: Core, layout: Layout, instructions: readonly AnyInstruction[]): Traits {
   const jumps = new Set<Instruction>();
+  const interpreted = new Set<Instruction>();
+  const calls = new Map<Instruction, readonly Func[]>();
+  const e = new InterpreterEmitter([], core, layout);
   for (const any of instructions) {
     const instruction = isCompressed(any) ? any.base : any;
-    const e = new InterpreterEmitter([], core, layout);
+    e.restart([]);
+    e.jumps = false;
+    e.interpreted = false;
+    e.calls = [];
     withFrame(e, (frame) => {
       e.frame = frame;
       e.handler = { id: 0, instruction, length: 4, near: false };
       instruction.meaning(recordOperands, e);
     });
     if (e.jumps) jumps.add(instruction);
+    if (e.interpreted) interpreted.add(instruction);
+    calls.set(instruction, e.calls);
   }
-  return jumps;
+  return { jumps, interpreted, calls };
 }
 
 function withFrame(e: InterpreterEmitter, body: (frame: Frame) => void): void {
@@ -375,6 +390,7 @@ function withFrame(e: InterpreterEmitter, body: (frame: Frame) => void): void {
       fetchTlb: e.i32.local(),
       reason: e.i32.local(),
       next: label,
+      taken: label,
       restart: label,
       trap: label,
       illegal: label,
@@ -385,6 +401,7 @@ function withFrame(e: InterpreterEmitter, body: (frame: Frame) => void): void {
 
 /** Defines `run`: one function whose loop dispatches over decoded records. */
 export function defineInterpreter(core: Core, layout: Layout, table: HandlerTable): void {
+  // Table 0 is the imported one, with the regions.
   const { module, functions: fn } = core;
   const { state } = layout;
   const e = new InterpreterEmitter(["i32"], core, layout);
@@ -400,6 +417,7 @@ export function defineInterpreter(core: Core, layout: Layout, table: HandlerTabl
     reason: e.i32.local(),
   };
   const { record, page, pcBase, target, budget, reason } = locals;
+  const handlerId = e.i32.local();
   const at = (address: number) => e.i32.const(address);
   const load = (address: number) => e.i32.load(at(address));
 
@@ -470,11 +488,22 @@ export function defineInterpreter(core: Core, layout: Layout, table: HandlerTabl
       e.block((pause) => {
         e.block((trap) => {
           e.block((illegal) => {
+            countJump();
+            fetchHandler();
+            e.if(load(state.interpretNext), () => {
+              e.i32.store(at(state.interpretNext), e.i32.const(0));
+              originalHandler();
+            });
             e.loop((next) => {
-              e.frame = { ...locals, next, restart, trap, illegal, leave };
-              e.set(budget, e.i32.sub(e.get(budget), e.i32.const(1)));
-              e.brIf(pause, e.i32.ltS(e.get(budget), e.i32.const(0)), "unlikely");
-              arms(next, restart, trap, illegal);
+              e.block((taken) => {
+                e.frame = { ...locals, next, taken, restart, trap, illegal, leave };
+                e.set(budget, e.i32.sub(e.get(budget), e.i32.const(1)));
+                e.brIf(pause, e.i32.ltS(e.get(budget), e.i32.const(0)), "unlikely");
+                e.loop((dispatch) => arms(next, restart, trap, illegal, dispatch));
+              });
+              countJump();
+              fetchHandler();
+              e.br(next);
             });
           });
           e.call(fn.raiseIllegal, e.get(record), e.get(page));
@@ -506,12 +535,103 @@ export function defineInterpreter(core: Core, layout: Layout, table: HandlerTabl
   e.get(reason);
   module.builtBody(fn.run, e);
 
-  function arms(next: Label, restart: Label, trap: Label, illegal: Label): void {
+  /** Arms begin with the handler of the record known. */
+  function fetchHandler(): void {
+    e.set(handlerId, e.i32.load16U(e.get(record), recordPage.handler));
+  }
+  /** If a region starts at the record: the handler that it took the place of. */
+  function originalHandler(): void {
+    e.if(e.i32.eq(e.get(handlerId), e.i32.const(special.translated)), () =>
+      e.set(handlerId, e.i32.load(regionOfRecord(), regionEntry.handler)),
+    );
+  }
+  function regionOfRecord(): I32 {
+    return e.i32.add(e.i32.shl(e.i32.load(e.get(record), recordPage.region), e.i32.const(6)), e.i32.const(layout.regions));
+  }
+
+  /** Counts a jump to the record; at the threshold it is put in the queue of what is worth translating. */
+  function countJump(): void {
+    e.scope(() => {
+      const counter = e.i32.let(e.i32.and(e.i32.shrU(e.get(record), e.i32.const(2)), e.i32.const((hotness.counters - 1) << 2)));
+      const count = e.i32.let(e.i32.add(e.i32.load(e.get(counter), layout.counters), e.i32.const(1)));
+      e.i32.store(e.get(counter), e.get(count), layout.counters);
+      e.if(
+        e.i32.eq(e.get(count), load(state.hotThreshold)),
+        () => {
+          e.i32.store(e.get(counter), e.i32.const(0), layout.counters);
+          const length = e.i32.let(load(layout.hotQueue));
+          const known = e.i32.load(e.get(record), recordPage.region);
+          e.if(e.i32.and(e.i32.eqz(known), e.i32.ltU(e.get(length), e.i32.const(hotness.queue))), () => {
+            const entry = e.i32.let(e.i32.add(e.i32.shl(e.get(length), e.i32.const(4)), e.i32.const(layout.hotQueue + 16)));
+            e.i32.store(e.get(entry), e.get(record));
+            e.i32.store(e.get(entry), e.get(page), 4);
+            e.i64.store(e.get(entry), e.pc(), 8);
+            e.i32.store(at(layout.hotQueue), e.i32.add(e.get(length), e.i32.const(1)));
+          });
+        },
+        undefined,
+        "unlikely",
+      );
+    });
+  }
+
+  /** Enters the region that starts at the record, if nothing has changed since it was made; else goes on with `dispatch`. */
+  function enterRegion(restart: Label, dispatch: Label): void {
+    const region = e.i32.let(regionOfRecord());
+    e.block((refused) => {
+      const field = (offset: number) => e.i32.load(e.get(region), offset);
+      // The instruction that the loop has counted already is the region's.
+      const whole = e.i32.let(e.i32.add(e.get(budget), e.i32.const(1)));
+      e.brIf(refused, e.i32.ltU(e.get(whole), field(regionEntry.longest)));
+      e.brIf(refused, e.i32.ne(e.get(locals.dataTlb), field(regionEntry.dataTlb)));
+      e.brIf(refused, e.i32.and(field(regionEntry.float), e.i32.eqz(load(state.fs))));
+      const address = e.i64.let(e.i64.and(e.pc(), e.i64.const(-4096)));
+      const others = e.i32.let(field(regionEntry.pageCount));
+      e.if(e.get(others), () => {
+        const other = e.i32.let(e.get(region));
+        e.loop((again) => {
+          const otherField = (offset: number) => e.i32.load(e.get(other), regionEntry.pages + offset);
+          const otherAddress = e.i64.let(e.i64.add(e.get(address), e.i64.shl(e.i64.extendI32S(otherField(0)), e.i64.const(12))));
+          const slot = e.i32.let(
+            e.i32.add(
+              e.i32.and(e.i32.shrU(e.i32.wrapI64(e.get(otherAddress)), e.i32.const(8)), e.i32.const((fetchTlb.entries - 1) << 4)),
+              e.get(locals.fetchTlb),
+            ),
+          );
+          e.brIf(refused, e.i64.ne(e.i64.load(e.get(slot), fetchTlb.tag), e.get(otherAddress)));
+          e.brIf(refused, e.i32.ne(e.i32.load(e.get(slot), fetchTlb.recordPage), otherField(4)));
+          const epoch = e.i32.load(
+            e.i32.sub(otherField(4), e.i32.const(recordPage.header)),
+            recordPage.epoch + recordPage.header,
+          );
+          e.brIf(refused, e.i32.ne(epoch, otherField(8)));
+          e.set(other, e.i32.add(e.get(other), e.i32.const(12)));
+          e.brIf(again, e.tee(others, e.i32.sub(e.get(others), e.i32.const(1))));
+        });
+      });
+      e.i32.store(at(state.budget), e.get(whole));
+      const type = module.typeIndex(["i64"], ["i64"]);
+      e.set(target, e.callIndirect(type, ["i64"] as const, [e.get(address)], field(regionEntry.func)));
+      const left = e.i32.let(load(state.budget));
+      e.i64.store(at(state.regionEntries), e.i64.add(e.i64.load(at(state.regionEntries)), e.i64.const(1)));
+      e.i64.store(
+        at(state.regionInstructions),
+        e.i64.add(e.i64.load(at(state.regionInstructions)), e.i64.extendI32U(e.i32.sub(e.get(whole), e.get(left)))),
+      );
+      e.set(budget, e.get(left));
+      e.br(restart);
+    });
+    e.set(handlerId, e.i32.load(e.get(region), regionEntry.handler));
+    e.br(dispatch);
+  }
+
+  function arms(next: Label, restart: Label, trap: Label, illegal: Label, dispatch: Label): void {
     const refund = () => e.set(budget, e.i32.add(e.get(budget), e.i32.const(1)));
     const specials: Record<number, () => void> = {
       [special.undecoded]: () => {
         refund();
         e.call(fn.decodeAt, e.get(record), e.get(page));
+        fetchHandler();
         e.br(next);
       },
       [special.pageEnd]: () => {
@@ -527,9 +647,11 @@ export function defineInterpreter(core: Core, layout: Layout, table: HandlerTabl
         e.set(page, e.i32.const(layout.crossing));
         e.set(record, e.i32.const(layout.crossing + (recordPage.records - 1) * recordPage.recordSize));
         e.set(pcBase, e.i64.sub(e.get(address), e.i64.extendI32U(e.i32.shrU(e.get(record), e.i32.const(3)))));
+        fetchHandler();
         e.br(next);
       },
       [special.illegal]: () => e.br(illegal),
+      [special.translated]: () => enterRegion(restart, dispatch),
     };
     const count = Object.keys(specials).length + table.handlers.length;
     const emitArm = (id: number) => {
@@ -543,12 +665,13 @@ export function defineInterpreter(core: Core, layout: Layout, table: HandlerTabl
       handler.instruction.meaning(recordOperands, e);
       if (!e.ended) {
         e.set(record, e.i32.add(e.get(record), e.i32.const(handler.length * 8)));
+        fetchHandler();
         e.br(next);
       }
     };
     const nest = (remaining: number, labels: Label[]): void => {
       if (remaining === 0) {
-        e.brTable(e.i32.load16U(e.get(record), recordPage.handler), labels, labels[special.illegal]);
+        e.brTable(e.get(handlerId), labels, labels[special.illegal]);
         return;
       }
       const id = remaining - 1;

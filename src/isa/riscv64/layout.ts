@@ -33,7 +33,7 @@ export const fetchTlb = {
  * instruction), and two more that lead on to the next page.
  */
 export const recordPage = {
-  /** Bytes of a record: handler (u16), registers d, s, t (u16 addresses), immediate (i64; or u16s `u` and `k`). */
+  /** Bytes of a record: handler (u16), registers d, s, t (u16 addresses), immediate (i32; or u16s `u` and `k`). */
   recordSize: 16,
   handler: 0,
   d: 2,
@@ -42,15 +42,50 @@ export const recordPage = {
   imm: 8,
   u: 8,
   k: 10,
+  /** Number of the region that starts here (i32); 0 none, -1 not to be translated. */
+  region: 12,
   records: 2048,
   header: 16,
   /** In the header, before the page: where its instructions are (i32), whether any record is decoded (i32), index of the guest page (i32). */
   codeOffset: -16,
   decoded: -12,
   pageIndex: -8,
+  /** Changes when the page's records are forgotten (i32): regions that reach into the page are void then. */
+  epoch: -4,
   size: 2048 * 16,
   /** Distance of one page from the next. */
   stride: 16 + 2048 * 16 + 32 + 16,
+} as const;
+
+/**
+ * A translated region, as the interpreter sees it: it may be entered if the translation caches and what is left of the budget
+ * are right, and the other pages it reaches into are still mapped and unchanged.
+ */
+export const regionEntry = {
+  size: 64,
+  count: 8192,
+  /** Index in the table of functions (i32). */
+  func: 0,
+  /** Handler of the first instruction (i32). */
+  handler: 4,
+  /** Data TLB bank that it was made for (i32). */
+  dataTlb: 8,
+  /** Most instructions that it executes between two looks at the budget (i32). */
+  longest: 12,
+  /** 1 if it needs mstatus.FS (i32). */
+  float: 16,
+  /** Other pages: how many (i32), then for each its distance in pages (i32), record page (i32), epoch (i32). */
+  pageCount: 20,
+  pages: 24,
+  mostPages: 3,
+} as const;
+
+/** How the interpreter finds what is worth translating: jumps counted by target, and those that reached the threshold. */
+export const hotness = {
+  counters: 8192,
+  /** Entries of the queue: record (i32), record page (i32), address (i64). */
+  queue: 256,
+  queueEntry: 16,
 } as const;
 
 /** What is kept for each page of RAM and ROM: its record page or 0 (i32), and the data TLB slot that lets it be written: 0, an address, or -1 for several (i32). */
@@ -71,6 +106,12 @@ export interface Layout {
   /** Record page of its own for the instruction that crosses from one page to the next, and the bytes of that instruction. */
   readonly crossing: number;
   readonly crossingBytes: number;
+  /** `regionEntry`s; number 0 is not used. */
+  readonly regions: number;
+  /** Counters of jumps (i32 each). */
+  readonly counters: number;
+  /** Length of the queue (i32), then from 16 bytes on its entries. */
+  readonly hotQueue: number;
   /** Where RAM begins; ROM follows it. */
   readonly ramOffset: number;
 }
@@ -86,7 +127,10 @@ const csrIndex = align(state.end, 4096);
 const dataTlbAt = align(csrIndex + 4096, 65536);
 const fetchTlbAt = dataTlbAt + dataTlb.bankSize * dataTlb.bankCount;
 const pages = fetchTlbAt + fetchTlb.bankSize * fetchTlb.bankCount;
-const recordPool = pages + mostPages * pageEntry.size;
+const regions = pages + mostPages * pageEntry.size;
+const counters = regions + regionEntry.size * regionEntry.count;
+const hotQueue = counters + hotness.counters * 4;
+const recordPool = hotQueue + 16 + hotness.queue * hotness.queueEntry;
 const crossingBytes = recordPool + 16;
 const crossing = align(crossingBytes + 16, 64) + recordPage.header;
 const recordPages = crossing + recordPage.stride;
@@ -106,6 +150,9 @@ export const layout: Layout = {
   recordPool,
   crossing,
   crossingBytes,
+  regions,
+  counters,
+  hotQueue,
   ramOffset: reservedBytes,
 };
 

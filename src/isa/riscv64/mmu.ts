@@ -1,7 +1,7 @@
 import type { FunctionBuilder } from "../../wasm/function.ts";
 import type { I32, I64, Local } from "../../wasm/types.ts";
 import { access, type Core } from "./functions.ts";
-import { dataTlb, fetchTlb, type Layout, pageEntry, pageIndex } from "./layout.ts";
+import { dataTlb, fetchTlb, type Layout, pageEntry, pageIndex, recordPage } from "./layout.ts";
 import { status } from "./mstatus.ts";
 import { walkFlag } from "./state.ts";
 
@@ -693,9 +693,14 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
 
 /** Forgets the records of a page, if any was decoded. */
 export function forgetRecords(f: FunctionBuilder, records: Local<"i32">): void {
-  const header = () => f.i32.sub(f.get(records), f.i32.const(16));
-  f.if(f.i32.load(header(), 4), () => {
-    f.i32.store(header(), f.i32.const(0), 4);
-    f.memoryFill(f.get(records), f.i32.const(0), f.i32.const(2048 * 16));
+  const header = () => f.i32.sub(f.get(records), f.i32.const(recordPage.header));
+  f.if(f.i32.load(header(), recordPage.decoded + recordPage.header), () => {
+    f.i32.store(header(), f.i32.const(0), recordPage.decoded + recordPage.header);
+    f.i32.store(
+      header(),
+      f.i32.add(f.i32.load(header(), recordPage.epoch + recordPage.header), f.i32.const(1)),
+      recordPage.epoch + recordPage.header,
+    );
+    f.memoryFill(f.get(records), f.i32.const(0), f.i32.const(recordPage.size));
   });
 }

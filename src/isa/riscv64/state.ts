@@ -22,6 +22,10 @@ const fields = {
   /** Set from outside: look at interrupts (and `exitRequested`) at the next instruction. */
   attention: 4,
   exitRequested: 4,
+  /** Set by a region that came back before an instruction which the interpreter must execute. */
+  interpretNext: 4,
+  /** Jumps to one target after which it is worth translating; 0 switches translation off. */
+  hotThreshold: 4,
   /** Translations were flushed: the next instruction is to be fetched anew. */
   refetch: 4,
   /** A trap raised and not yet taken: cause + 1, or 0. */
@@ -88,6 +92,8 @@ const fields = {
   pageWalks: 8,
   fetchMisses: 8,
   decoded: 8,
+  regionEntries: 8,
+  regionInstructions: 8,
   exceptions: 16 * 8,
   interrupts: 16 * 8,
 } as const;
