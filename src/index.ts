@@ -94,3 +94,7 @@ export const Machine = {
     return GuestMachine.create(spec, host, createEmulatedVm);
   },
 };
+export { checkJail, type Finding } from "./host/node/imprison/check.ts";
+export { type ExportFormat, type ExportOptions, exportJail } from "./host/node/imprison/export.ts";
+export { makeTracedJail, type TracedResult } from "./host/node/imprison/trace.ts";
+export { directoryTree } from "./host/node/imprison/tree.ts";

@@ -5,6 +5,7 @@ import { addImprisonCommands } from "./jail/imprison.ts";
 import { addJailManageCommands } from "./jail/manage.ts";
 import { addJailExecCommand, addJailRunCommand } from "./jail/run.ts";
 import { addRunCommand } from "./run.ts";
+import { addTreeCommand } from "./tree.ts";
 
 /** Runs `viv` with the arguments given (without those of Node) and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -32,6 +33,7 @@ export async function main(args: readonly string[]): Promise<number> {
   addJailExecCommand(jail, done);
   addJailManageCommands(jail, done);
   addImprisonCommands(jail, done);
+  addTreeCommand(program, done);
   try {
     await program.parseAsync(ours.length === 0 ? ["--help"] : ours, { from: "user" });
   } catch (error) {

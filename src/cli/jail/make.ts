@@ -1,10 +1,11 @@
 import type { Command } from "commander";
-import { formatSize, type MakeProgress, type MakeResult, makeJail } from "../../index.ts";
+import { formatSize, type MakeProgress, type MakeResult, makeJail, makeTracedJail, type TracedResult } from "../../index.ts";
 import { reportProblems, splitList, splitPath } from "./deps.ts";
 
 interface MakeCommandOptions {
   with?: string[];
   package?: string[];
+  trace?: string[];
   users?: string[];
   dev: boolean;
   root?: string;
@@ -22,6 +23,7 @@ Examples:
   viv jail make j bash ls mkdir touch tree
   viv jail make j nginx --package nginx-common --users www-data
   viv jail make j git --with /etc/gitconfig --dev
+  viv jail make j bash --trace 'ruby -ropenssl -e 1'
   viv jail make j                          bring it up to date with this system
 
 A second run copies only what has changed, and adds what it is given to what is there (or --replace).
@@ -36,6 +38,7 @@ export function addJailMakeCommand(jail: Command, done: (code: number) => void):
     .argument("[PROGRAM...]", "paths, or names looked up in the usual directories")
     .option("--with <path>", "copy that file or whole directory, too (repeatable)", collect)
     .option("--package <name>", "copy a Debian package with all it depends on (repeatable)", collect)
+    .option("--trace <cmd>", "run it here and jailed, and copy every file it opens (repeatable)", collect)
     .option("--users <names>", "enter these accounts into the jail's passwd and group", splitList)
     .option("--dev", "make /dev/null, zero, full, random, urandom, tty and their links", false)
     .option("--root <dir>", "copy from another system's tree")
@@ -56,9 +59,12 @@ export function collect(text: string, previous: readonly string[] = []): string[
 
 function make(directory: string, programs: string[], options: MakeCommandOptions): number {
   const bar = progressBar();
+  const request = { ...options, directory, programs, packages: options.package, progress: bar.show };
   let result: MakeResult;
+  let traces: TracedResult["traces"] = [];
   try {
-    result = makeJail({ ...options, directory, programs, packages: options.package, progress: bar.show });
+    if (options.trace === undefined) result = makeJail(request);
+    else ({ traces, ...result } = makeTracedJail(request, options.trace));
   } finally {
     bar.clear();
   }
@@ -66,6 +72,10 @@ function make(directory: string, programs: string[], options: MakeCommandOptions
   for (const name of result.missingUsers) process.stderr.write(`viv: --users ${name}: there is no such account here\n`);
   for (const path of result.kept)
     process.stderr.write(`viv: kept ${path}: it was changed inside the jail (--restore replaces it)\n`);
+  for (const { command, here, jailed, rounds } of traces) {
+    const runs = rounds === 1 ? "once" : `${rounds} times`;
+    process.stderr.write(`viv: traced ${command}: exit status ${here} here, ${jailed} in the jail, run there ${runs}\n`);
+  }
   if (options.json) {
     const { closure: _, ...summary } = result;
     process.stdout.write(`${JSON.stringify(summary)}\n`);

@@ -72,6 +72,8 @@ export interface ClosureRequest {
   readonly libraryPath?: readonly string[];
   /** Names of rules to leave out. */
   readonly without?: readonly string[];
+  /** Only what headers, links and first lines name. */
+  readonly withoutRuntimes?: boolean;
 }
 
 export const defaultSearchPath = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -139,7 +141,7 @@ class Builder {
         throw new VivError("BAD_OPTION", `--without ${name}: no such runtime; known: ${known}`);
       }
     }
-    this.activeRules = runtimeRules.filter((rule) => !without.includes(rule.name));
+    this.activeRules = request.withoutRuntimes ? [] : runtimeRules.filter((rule) => !without.includes(rule.name));
     this.search = new LibrarySearch({
       resolver: this.resolver,
       elf: (path) => this.elf(path),

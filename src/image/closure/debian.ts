@@ -96,10 +96,12 @@ export class DebianPackages {
   owners(paths: ReadonlySet<string>): Map<string, DebianPackage> {
     const owners = new Map<string, DebianPackage>();
     const seen = new Set<DebianPackage>();
+    const names = new Set([...paths].map(baseName));
     for (const item of [...this.byName.values()].flat()) {
       if (seen.has(item)) continue;
       seen.add(item);
       for (const listed of this.files(item)) {
+        if (!names.has(baseName(listed))) continue;
         const path = this.resolver.resolveLink(listed)?.path;
         if (path !== undefined && paths.has(path) && this.resolver.status(path)?.kind !== "directory") owners.set(path, item);
       }

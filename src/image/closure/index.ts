@@ -9,6 +9,7 @@ export {
   type Reason,
 } from "./closure.ts";
 export { DebianPackages } from "./debian.ts";
+export { isElf } from "./elf.ts";
 export { baseName, type FileStatus, type FileSystem, joinPath, parentOf, readText } from "./filesystem.ts";
 export { glob } from "./glob.ts";
 export { closureData, closureTree, explainFile, formatSize, sizeOf } from "./report.ts";

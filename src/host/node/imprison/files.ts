@@ -1,4 +1,4 @@
-import { closeSync, constants, lstatSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, type Stats } from "node:fs";
 import type { FileStatus, FileSystem } from "../../../image/closure/index.ts";
 
 /** The file system of the host below `root`. */
@@ -16,10 +16,12 @@ export function hostFiles(root: string): FileSystem {
       // O_NONBLOCK: a fifo put in the place of a file must not stop us.
       const fd = openSync(at(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       try {
-        const buffer = Buffer.allocUnsafeSlow(length);
+        // A limit far beyond the file must not cost its memory.
+        const size = length > 65536 ? Math.max(0, Math.min(length, fstatSync(fd).size - offset)) : length;
+        const buffer = Buffer.allocUnsafeSlow(size);
         let filled = 0;
-        while (filled < length) {
-          const count = readSync(fd, buffer, filled, length - filled, offset + filled);
+        while (filled < size) {
+          const count = readSync(fd, buffer, filled, size - filled, offset + filled);
           if (count === 0) break;
           filled += count;
         }

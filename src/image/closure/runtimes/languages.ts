@@ -20,6 +20,12 @@ export const languageRules: readonly Rule[] = [
       { path: "/usr/share/python-wheels/*", why: "pip of a virtual environment" },
       { path: "{prefix}/local/lib/python{1}/dist-packages", why: "Python's search path" },
       { path: "/usr/local/lib/python{1}/dist-packages", why: "Python's search path" },
+      { path: "/usr/local/lib/python{1}/dist-packages/*.pth", why: "Python's search path" },
+      { path: "/etc/mime.types", why: "file types" },
+      { path: "/etc/os-release", why: "pip names the system" },
+      { path: "/etc/debian_version", why: "pip names the system" },
+      { program: "lsb_release", why: "pip names the system" },
+      { program: "uname", why: "Python's platform module" },
     ],
   },
   {

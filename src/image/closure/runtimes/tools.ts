@@ -118,6 +118,18 @@ export const toolRules: readonly Rule[] = [
     users: ["man"],
   },
   {
+    name: "lsb_release",
+    when: { program: /^lsb_release$/ },
+    needs: [
+      { path: "/etc/lsb-release", why: "the system's name" },
+      { path: "/usr/lib/os-release", why: "the system's name" },
+      { program: "getopt", why: "the script uses it" },
+      { program: "cut", why: "the script uses it" },
+      { program: "tr", why: "the script uses it" },
+      { program: "head", why: "the script uses it" },
+    ],
+  },
+  {
     name: "groff",
     when: { program: /^(groff|troff|grotty|nroff|preconv|tbl|eqn)$/ },
     needs: [
