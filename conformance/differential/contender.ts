@@ -1,0 +1,8 @@
+import type { Blob } from "./blob.ts";
+
+/** Something that runs a blob. Swappable: QEMU of any version, our machine on any tier. */
+export interface Contender {
+  readonly name: string;
+  /** Runs all cases of the blob; the bytes of their results. A case that hangs is left with `status` 0, and the rest is run. */
+  run(blob: Blob): Promise<Uint8Array>;
+}
