@@ -26,6 +26,7 @@ export class Body {
   /** Registers that hold addresses in the window; no instruction of the body writes them. */
   readonly #pointers: { readonly aligned: number; readonly centre: number; readonly odd: number };
   readonly #offset: bigint;
+  #more: readonly number[] = [];
 
   /**
    * @param offset virtual minus physical address of the window
@@ -46,9 +47,14 @@ export class Body {
     this.x[odd] = windowCentre + BigInt(random.between(-24, 8)) + this.#offset;
   }
 
+  /** Keeps these registers too from being written. */
+  reserving(...registers: readonly number[]): this {
+    this.#more = registers;
+    return this;
+  }
   /** Registers free to be written by what a generator adds itself; none of them the same. */
   scratch(count: number): number[] {
-    return this.#distinct(count, [0, ...this.#reserved()]);
+    return this.#distinct(count, [0, ...this.#reserved(), ...this.#more]);
   }
   isReserved(x: number): boolean {
     return this.#reserved().includes(x);
@@ -62,6 +68,7 @@ export class Body {
   rebase(bits: number): number {
     return insert(bits, 15, 5, this.#random.pick(this.#reserved()));
   }
+  readonly sp = reg.sp;
   /** A register with an address in the window, a multiple of 16. */
   get pointer(): number {
     return this.#random.pick([this.#pointers.aligned, this.#pointers.centre]);
@@ -77,11 +84,15 @@ export class Body {
     return this;
   }
 
-  /** Adds the instruction with random operands. False if it could not be had without overwriting a pointer. */
-  addRandom(instruction: Instruction): boolean {
+  /**
+   * Adds the instruction with random operands. False if it could not be had without overwriting a pointer.
+   * @param options `evenSp`: let it overwrite `sp`; nothing in the body may use it as a pointer
+   */
+  addRandom(instruction: Instruction, options: { evenSp?: boolean } = {}): boolean {
     for (let attempt = 0; attempt < 50; attempt++) {
       const bits = this.#withOperands(instruction, this.#fill(instruction));
-      if (mayWrite(bits, instruction.size).some((x) => this.#reserved().includes(x))) continue;
+      const written = mayWrite(bits, instruction.size);
+      if (written.some((x) => this.#reserved().includes(x) || this.#more.includes(x)) && !(options.evenSp && written[0] === reg.sp)) continue;
       this.#place(instruction, bits);
       return true;
     }

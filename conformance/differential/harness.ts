@@ -5,7 +5,6 @@
 import { Assembler, csr, encode, reg } from "./assembler.ts";
 import {
   caseField,
-  codeBase,
   frame,
   frameBase,
   harnessBase,
@@ -183,18 +182,20 @@ function handleTrap(a: Assembler): void {
   a.emit(ld(t1, s0, caseField.codePhysical), ld(t3, s0, caseField.delta), encode.add(t1, t1, t3));
   a.emit(ld(t2, s0, caseField.codeLength), addi(t2, t2, -4)); // t1: the body's first byte; t2: offset of its ebreak
   a.csrr(t0, csr.mcause).csrr(s4, csr.mepc);
+  // Before anything else: an interrupt may come in the stub too.
+  a.branch("blt", t0, zero, "interrupt");
   a.emit(ld(t4, s0, caseField.stub), encode.sub(t4, s4, t4), addi(t5, zero, stubReturn));
-  a.branch("bltu", t4, t5, "delegated");
+  a.branch("bgeu", t4, t5, "not delegated").emit(addi(t4, zero, 9)).branch("beq", t0, t4, "delegated");
 
-  a.emit(encode.sub(s5, s4, t1));
+  a.label("not delegated").emit(encode.sub(s5, s4, t1));
   a.branch("beq", s5, t2, "finish");
   endIfOver(a);
-  a.branch("blt", t0, zero, "interrupt");
   skip(a, "M");
   a.csrw(csr.mepc, s4).jump("resume");
 
-  a.label("interrupt").emit(addi(t1, zero, 1), encode.sll(t1, t1, t0), encode.csrrc(zero, csr.mie, t1));
-  a.jump("resume");
+  a.label("interrupt");
+  endIfOver(a);
+  a.emit(addi(t1, zero, 1), encode.sll(t1, t1, t0), encode.csrrc(zero, csr.mie, t1)).jump("resume");
 
   a.label("delegated").csrr(t0, csr.scause).csrr(s4, csr.sepc).emit(encode.sub(s5, s4, t1));
   a.branch("beq", s5, t2, "finish");
@@ -228,6 +229,8 @@ function report(a: Assembler): void {
   });
   a.load(t0, mprv).emit(encode.csrrc(zero, csr.mstatus, t0));
   a.load(t0, fsDirty).emit(encode.csrrs(zero, csr.mstatus, t0));
+  // An access that an entry matches in part fails even in M-mode (Priv. spec, "Priority and Matching Logic").
+  a.csrw(csr.pmpcfg0, zero).csrw(csr.pmpcfg2, zero);
   a.csrr(t0, csr.fcsr).emit(sd(t0, s1, resultField.fcsr), sd(s3, s1, resultField.trapCount));
   for (let f = 0; f < 32; f++) a.emit(encode.fsd(f, s1, resultField.f + f * 8));
   for (let x = 1; x < 32; x++) a.emit(ld(t0, sp, frame.x + x * 8), sd(t0, s1, resultField.x + x * 8));
@@ -249,6 +252,3 @@ function report(a: Assembler): void {
   a.branch("beq", t2, zero, "unpoke").emit(addi(t2, t2, -1), sd(t5, t4, 0), addi(t4, t4, 8));
   a.jump("unpoke").label("unpoked");
 }
-
-/** Physical pages that a body may occupy. */
-export const codePages = [codeBase, codeBase + 0x1000n] as const;

@@ -14,6 +14,7 @@ export const frameBase = ramBase + 0x5000n;
 export const stubBase = ramBase + 0x6000n;
 /** Two pages of code; the body of every case is copied here. */
 export const codeBase = ramBase + 0x1_0000n;
+export const codePages = [codeBase, codeBase + 0x1000n] as const;
 /** Two pages of data side by side, and a third that page tables can put in place of the second. */
 export const dataBase = ramBase + 0x2_0000n;
 export const farDataBase = ramBase + 0x2_4000n;

@@ -80,7 +80,7 @@ class Qmp {
 }
 
 /** Seconds without progress after which a case counts as hanging. */
-const patience = 20;
+const patience = 3;
 
 /** @param path of `qemu-system-riscv64` */
 export function qemu(path: string, options: { name?: string; cpu?: string } = {}): Contender {

@@ -25,7 +25,7 @@ export function single(instruction: Instruction, index: number, id: string): Tes
     reservations(instruction, body, random);
   } else {
     for (let i = 0; i < 10; i++) {
-      body.addRandom(instruction);
+      body.addRandom(instruction, { evenSp: instruction.name === "c.addi16sp" });
       if (instruction.kind === "float") body.add(encode.csrrwi(body.scratch(1)[0], csr.fflags, 0));
     }
   }

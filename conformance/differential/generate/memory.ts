@@ -1,0 +1,302 @@
+/** Address translation and physical memory protection: entries with everything that can be wrong with them. */
+import { csr, encode, type MemoryOp, reg } from "../assembler.ts";
+import { Body } from "../body.ts";
+import { floatState, type Mode, type TestCase, testCase, writeCsrs } from "../case.ts";
+import { codeBase, codePages, dataBase, stubBase, tablesBase, windowCentre } from "../layout.ts";
+import { leafBits, PageTables, pte, type Scheme } from "../paging.ts";
+import { Random } from "../random.ts";
+import type { Group } from "./group.ts";
+import { delegatedAll } from "./mix.ts";
+import { status } from "./system.ts";
+
+const schemes = ["Sv39", "Sv48", "Sv57"] as const satisfies Scheme[];
+
+export const memoryGroups: readonly Group[] = [
+  ...schemes.map((scheme) => ({
+    name: `paging/data ${scheme}`,
+    weight: 400,
+    make: (index: number, id: string) => translated(scheme, index, id),
+  })),
+  { name: "paging/fetch", weight: 300, make: (index, id) => fetched(schemes[index % 3], index, id) },
+  { name: "paging/changes", weight: 200, make: (index, id) => changed(schemes[index % 3], id) },
+  { name: "pmp/data", weight: 300, make: protectedData },
+  { name: "pmp/translated", weight: 200, make: (index, id) => translated(schemes[index % 3], index, id, { pmp: true }) },
+];
+
+/** A random leaf: mostly right, with up to three things changed. `user`: what the mode needs of U. */
+function leaf(random: Random, user: boolean): bigint {
+  let bits = leafBits | (user ? pte.U : 0n);
+  for (let i = random.pick([0, 1, 1, 2, 3]); i > 0; i--) {
+    const single = [pte.V, pte.R, pte.W, pte.X, pte.U, pte.A, pte.D, pte.A, pte.D, pte.G, pte.A | pte.D, pte.R | pte.W | pte.X];
+    const rare = [pte.W | pte.X, 1n << 61n, 1n << 62n, pte.PBMT, pte.N, 1n << BigInt(random.between(54, 60)), 1n << 8n, 1n << 9n];
+    bits ^= random.oneIn(3) ? random.pick(rare) : random.pick(single);
+  }
+  return bits;
+}
+
+interface Place {
+  readonly tables: PageTables;
+  /** Virtual address of the first data page. */
+  readonly data: bigint;
+  readonly code: bigint;
+  readonly stub: bigint;
+}
+
+function place(scheme: Scheme, random: Random): Place {
+  const tables = new PageTables(scheme);
+  // Slots of 1 GiB, of which the three uses never share one.
+  const at = (slot: bigint) => tables.canonical((random.u64() & ~0x1_ffff_ffffn & ~(3n << 33n)) | (slot << 33n));
+  return { tables, data: at(1n), code: at(2n), stub: at(3n) };
+}
+
+/** Maps the two pages of data in one of several ways, with entries of random quality. Returns the pages' virtual address. */
+function mapData(target: Place, random: Random, user: boolean): bigint {
+  const { tables } = target;
+  const level = random.pick([0, 0, 0, 1, 2]);
+  if (level > 0) {
+    const size = 1n << BigInt(12 + 9 * level);
+    const virtual = target.data & ~(size - 1n);
+    // A superpage whose address is not aligned to its size faults.
+    const physical = (dataBase & ~(size - 1n)) + (random.oneIn(6) ? 1n << BigInt(random.between(12, 11 + 9 * level)) : 0n);
+    tables.put(virtual, ((physical >> 12n) << 10n) | leaf(random, user), level, nodeNoise(random));
+    return virtual + (dataBase & (size - 1n));
+  }
+  const virtual = target.data & ~0x1f_ffffn;
+  if (random.oneIn(5)) {
+    // Svnapot: 64 KiB, if the low bits of the page number say so (1000); other patterns are reserved.
+    const napot = random.oneIn(4) ? BigInt(random.below(16)) : 8n;
+    const entry = ((((dataBase >> 12n) & ~15n) | napot) << 10n) | leaf(random, user) | pte.N;
+    tables.put(virtual, entry, 0).put(virtual + 0x1000n, entry, 0);
+    return virtual;
+  }
+  const outside = [1n << 54n, 0n, 0x4000_0000n, 0x1_0000_0000_0000n];
+  const noise = nodeNoise(random);
+  for (const page of [0n, 0x1000n]) {
+    const physical = random.oneIn(20) ? random.pick(outside) : dataBase + page;
+    tables.put(virtual + page, ((physical >> 12n) << 10n) | leaf(random, user), 0, noise);
+  }
+  return virtual;
+}
+
+/** Bits that must be zero in an entry that points to a table (Priv. spec, "Sv39"). */
+function nodeNoise(random: Random): bigint {
+  return random.oneIn(8) ? random.pick([pte.A, pte.D, pte.U, pte.G, pte.N, 1n << 61n, 1n << 54n, pte.RSW, pte.W, pte.X]) : 0n;
+}
+
+// biome-ignore format: a table
+const accesses: readonly MemoryOp[] = ["lb", "lh", "lw", "ld", "lbu", "lhu", "lwu", "sb", "sh", "sw", "sd", "fld", "fsd"];
+
+/** Loads, stores and atomics around `base`, which points to a page boundary. */
+function access(random: Random, body: Body, base: number, offsets: readonly number[]): void {
+  const [rd, address] = body.scratch(2);
+  const offset = random.pick(offsets);
+  switch (random.below(10)) {
+    case 0:
+      body.add(encode.addi(address, base, offset & ~7), random.pick([encode.amoaddD, encode.amoswapW])(rd, address, rd));
+      return;
+    case 1:
+      body.add(encode.addi(address, base, offset & ~7), encode.lrD(rd, address), encode.scD(rd, address, rd));
+      return;
+    case 2:
+      body.add(encode.addi(address, base, offset), encode.scW(rd, address, rd));
+      return;
+    case 3:
+      body.add(encode.addi(address, base, offset), random.pick([encode.cboZero, encode.cboClean, encode.cboInval])(address));
+      return;
+    default:
+      body.add(encode[random.pick(accesses)](rd, base, offset));
+  }
+}
+
+/** In both pages, aligned, misaligned, and across. */
+const everywhere = [-256, -128, -64, -32, -17, -8, -8, -7, -6, -5, -4, -3, -2, -1, 0, 0, 1, 3, 8, 16, 33, 64, 128];
+
+function translated(scheme: Scheme, index: number, id: string, options: { pmp?: boolean } = {}): TestCase {
+  const random = new Random(id);
+  const viaMprv = random.oneIn(4);
+  const mode: Mode = viaMprv ? "M" : index % 2 === 0 ? "S" : "U";
+  const effectiveUser = viaMprv ? random.oneIn(2) : mode === "U";
+  const target = place(scheme, random);
+  const user = random.oneIn(8) ? !effectiveUser : effectiveUser;
+  const data = mapData(target, random, user);
+  const codeBits = leafBits | (mode === "U" ? pte.U : 0n);
+  target.tables.map(target.stub, stubBase, leafBits);
+  codePages.forEach((page, i) => {
+    target.tables.map(target.code + BigInt(i) * 0x1000n, page, codeBits);
+  });
+  const body = new Body(random);
+  const [base, mprv, off] = body.scratch(3);
+  let pointer = data + 0x1000n;
+  // An address whose upper bits are not copies of the highest translated one.
+  if (random.oneIn(12)) pointer ^= 1n << BigInt(random.between(12 + 9 * target.tables.levels, 63));
+  body.x[base] = BigInt.asUintN(64, pointer);
+  const mstatus = floatState.dirty | (random.oneIn(2) ? status.SUM : 0n) | (random.oneIn(3) ? status.MXR : 0n);
+  body.x[mprv] = mstatus | status.MPRV | (effectiveUser ? 0n : 1n << 11n);
+  body.x[off] = mstatus;
+  body.x[0] = 0n;
+  for (let i = 0; i < 5; i++) {
+    if (!viaMprv) access(random, body.reserving(base), base, everywhere);
+    else {
+      body.add(encode.csrrw(0, csr.mstatus, mprv));
+      access(random, body.reserving(base, mprv, off), base, everywhere);
+      body.add(encode.csrrw(0, csr.mstatus, off));
+    }
+  }
+  const setup = writeCsrs([
+    [csr.menvcfg, (random.oneIn(2) ? 1n << 61n : 0n) | (random.oneIn(2) ? 1n << 62n : 0n) | (3n << 4n) | (3n << 6n)],
+    [csr.senvcfg, (3n << 4n) | (3n << 6n)],
+    [csr.medeleg, random.oneIn(2) ? delegatedAll : 0n],
+    [csr.stvec, target.stub],
+    ...(options.pmp ? tablesProtection(random) : []),
+    [csr.satp, target.tables.satp],
+  ]);
+  return testCase({
+    id,
+    mode,
+    mstatus,
+    setup,
+    body: body.finish(),
+    x: body.x,
+    f: body.f,
+    delta: mode === "M" ? 0n : target.code - codeBase,
+    stub: mode === "M" ? stubBase : target.stub,
+    pokes: target.tables.pokes,
+    seed: random.u64(),
+  });
+}
+
+/** A region of the page tables or of the data with few rights; the rest stays open. */
+function tablesProtection(random: Random): [number, bigint][] {
+  const [at, size] = random.pick([
+    [tablesBase, 4096n],
+    [tablesBase + 4096n * BigInt(random.below(6)), 4096n],
+    [windowCentre, 4096n],
+    [dataBase, 4096n],
+    [windowCentre, 8n],
+  ] as [bigint, bigint][]);
+  const rights = BigInt(random.pick([0, 1, 3, 4, 5]));
+  return [
+    [csr.pmpaddr0, (at >> 2n) | (size / 8n - 1n)],
+    [csr.pmpaddr0 + 1, -1n],
+    [csr.pmpcfg0, 0x18n | rights | (0x1fn << 8n)],
+  ];
+}
+
+/** Runs from a good page into one of random quality, or jumps to an address that has none. */
+function fetched(scheme: Scheme, index: number, id: string): TestCase {
+  const random = new Random(id);
+  const mode: Mode = index % 2 === 0 ? "S" : "U";
+  const target = place(scheme, random);
+  const user = mode === "U";
+  const good = leafBits | (user ? pte.U : 0n);
+  target.tables.put(target.code + 0x1000n, ((codePages[1] >> 12n) << 10n) | leaf(random, random.oneIn(8) ? !user : user), 0);
+  target.tables.map(target.code, codePages[0], good).map(target.stub, stubBase, leafBits);
+  const body = new Body(random);
+  const start = 4096 - 2 * random.between(1, 14);
+  const [at, rd] = body.scratch(2);
+  if (random.oneIn(4)) {
+    // Upper bits that are no copies, an address without an entry, or one without memory behind it.
+    body.x[at] = random.pick([target.code ^ (1n << 63n), target.data, target.code + 0x2000n, target.stub, 0n, random.u64()]);
+    body.add(encode.jalr(rd, at, random.between(-4, 4)));
+  }
+  for (let i = 0; i < 8; i++) {
+    if (random.oneIn(2)) body.add(encode.addi(rd, rd, 1));
+    else body.addRaw(0x0001); // c.nop: instructions of four bytes then lie across the boundary
+  }
+  const setup = writeCsrs([
+    [csr.menvcfg, (random.oneIn(2) ? 1n << 61n : 0n) | (random.oneIn(2) ? 1n << 62n : 0n)],
+    [csr.medeleg, random.oneIn(2) ? delegatedAll : 0n],
+    [csr.stvec, target.stub],
+    [csr.satp, target.tables.satp],
+  ]);
+  return testCase({
+    id,
+    mode,
+    mstatus: floatState.dirty | (random.oneIn(3) ? status.SUM : 0n) | (random.oneIn(3) ? status.MXR : 0n),
+    setup,
+    body: body.finish(),
+    x: body.x,
+    f: body.f,
+    start,
+    delta: target.code - codeBase,
+    stub: target.stub,
+    pokes: target.tables.pokes,
+  });
+}
+
+/** M-mode with MPRV looks through page tables, changes an entry, orders that with `sfence.vma` or Svinval, and looks again. */
+function changed(scheme: Scheme, id: string): TestCase {
+  const random = new Random(id);
+  const target = place(scheme, random);
+  const data = target.data & ~0x1f_ffffn;
+  target.tables.map(data, dataBase, leafBits).map(data + 0x1000n, dataBase + 0x1000n, leafBits);
+  const [entry] = target.tables.pokes[0];
+  const body = new Body(random);
+  const [base, mprv, off, slot, value, address] = body.scratch(6);
+  body.x[base] = data + 0x1000n;
+  body.x[address] = random.oneIn(2) ? data : data + 0xfffn;
+  body.x[off] = floatState.dirty;
+  body.x[mprv] = floatState.dirty | status.MPRV | (1n << 11n);
+  body.x[slot] = entry;
+  const free = body.reserving(base, mprv, off, slot, value, address);
+  for (let i = 0; i < 3; i++) {
+    free.add(encode.csrrw(0, csr.mstatus, mprv));
+    access(random, free, base, [-8, -16, -64, -1, -4]);
+    free.add(encode.csrrw(0, csr.mstatus, off));
+    const bits = leaf(random, false);
+    // Few bits, so that constants stay short: the entry's low byte.
+    free.add(encode.lb(value, slot, 0), encode.xori(value, value, Number(bits & 0x7fn)), encode.sb(value, slot, 0));
+    free.add(...random.pick(fences(random, address, reg.zero)));
+  }
+  free.add(encode.csrrw(0, csr.mstatus, mprv));
+  access(random, free, base, [-8, -16, -64]);
+  free.add(encode.csrrw(0, csr.mstatus, off));
+  const setup = writeCsrs([
+    [csr.menvcfg, random.oneIn(2) ? 1n << 61n : 0n],
+    [csr.satp, target.tables.satp],
+  ]);
+  return testCase({ id, mode: "M", setup, body: body.finish(), x: body.x, f: body.f, pokes: target.tables.pokes });
+}
+
+function fences(random: Random, address: number, asid: number): readonly number[][] {
+  return [
+    [encode.sfenceVma(0, 0)],
+    [encode.sfenceVma(address, 0)],
+    [encode.sfenceVma(address, asid)],
+    [encode.sfenceWInval(), encode.sinvalVma(random.oneIn(2) ? address : 0, 0), encode.sfenceInvalIr()],
+  ];
+}
+
+/** Random PMP entries over the window, and accesses that are aligned: others may be split (Priv. spec, "Physical Memory Protection"). */
+function protectedData(index: number, id: string): TestCase {
+  const random = new Random(id);
+  const body = new Body(random);
+  const mode = (["S", "U", "S", "M"] as const)[index % 4];
+  const [base, mprv] = body.scratch(2);
+  body.x[base] = windowCentre;
+  body.x[mprv] = floatState.dirty | status.MPRV | (random.oneIn(2) ? 1n << 11n : 0n);
+  const free = body.reserving(base, mprv);
+  for (let i = 0; i < 6; i++) {
+    if (mode === "M") free.add(encode.csrrw(0, csr.mstatus, mprv));
+    const [rd] = free.scratch(1);
+    const name = random.pick(accesses);
+    const size = { b: 1, h: 2, w: 4, d: 8 }[name.replace(/^f|u$/g, "")[1]] ?? 8;
+    free.add(encode[name](rd, base, Math.floor(random.between(-256, 255) / size) * size));
+    // M-mode itself is free of entries without L.
+    if (mode === "M") free.add(encode.csrrci(0, csr.mstatus, 0), encode.ld(rd, base, 0));
+  }
+  const entries: [number, bigint][] = [];
+  let configuration = 0n;
+  for (let i = 0; i < 7; i++) {
+    const size = 1n << BigInt(random.between(3, 9));
+    const at = windowCentre + BigInt(random.between(-32, 31)) * 8n;
+    const rights = BigInt(random.pick([0, 1, 3, 4, 5, 7]));
+    const matching = BigInt(random.below(4)); // off, TOR, NA4, NAPOT
+    const address = matching === 3n ? ((at & ~(size - 1n)) >> 2n) | (size / 8n - 1n) : (at >> 2n) + BigInt(random.below(2));
+    entries.push([csr.pmpaddr0 + i, address]);
+    configuration |= (rights | (matching << 3n)) << BigInt(8 * i);
+  }
+  // TOR from the last entry up to everything, or from nothing: the code must stay reachable.
+  entries.push([csr.pmpaddr0 + 8, -1n], [csr.pmpcfg2, 0x1fn], [csr.pmpcfg0, configuration]);
+  return testCase({ id, mode, setup: writeCsrs(entries), body: body.finish(), x: body.x, f: body.f, seed: random.u64() });
+}
