@@ -148,6 +148,8 @@ export class Body {
       }
       case "atomic": {
         const based = insert(bits, 15, 5, random.oneIn(8) ? this.#pointers.odd : this.pointer);
+        // amocas needs a destination other than x0 here: see \`avoided\` in differences.ts.
+        if (isCompareAndSwap(based) && ((based >>> 7) & 31) === 0) return insert(based, 7, 5, 30);
         // amocas.q takes pairs of registers; odd ones are reserved (Zacas, "Instructions").
         return (based & 0x7000) === 0x4000 && !random.oneIn(8) ? insert(insert(based, 7, 1, 0), 20, 1, 0) : based;
       }

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { Blob } from "./blob.ts";
+import { type Blob, skipTo } from "./blob.ts";
 import type { Contender } from "./contender.ts";
 import { header, headerBase, ramBase, ramSize, resultSize } from "./layout.ts";
 
@@ -13,6 +13,7 @@ const extensions: Record<string, boolean> = {
   h: false,
   v: false,
   debug: false,
+  b: true,
   zba: true,
   zbb: true,
   zbc: true,
@@ -141,18 +142,4 @@ function sleep(seconds: number): Promise<false> {
   return new Promise((resolve) => {
     setTimeout(() => resolve(false), seconds * 1000).unref();
   });
-}
-
-/** The blob with its header saying that case `first` is the next. */
-export function skipTo(blob: Blob, first: number): Uint8Array {
-  if (first === 0) return blob.bytes;
-  const bytes = blob.bytes.slice();
-  const view = new DataView(bytes.buffer);
-  const headerOffset = Number(headerBase - ramBase);
-  let at = view.getBigUint64(headerOffset + header.cases, true);
-  for (let i = 0; i < first; i++) at += view.getBigUint64(Number(at - ramBase), true);
-  view.setBigUint64(headerOffset + header.cases, at, true);
-  view.setBigUint64(headerOffset + header.first, BigInt(first), true);
-  view.setBigUint64(headerOffset + header.results, blob.results.address + BigInt(first * resultSize), true);
-  return bytes;
 }

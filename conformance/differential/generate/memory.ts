@@ -145,7 +145,8 @@ function translated(scheme: Scheme, index: number, id: string, options: { pmp?: 
   const setup = writeCsrs([
     [csr.menvcfg, (random.oneIn(2) ? 1n << 61n : 0n) | (random.oneIn(2) ? 1n << 62n : 0n) | (3n << 4n) | (3n << 6n)],
     [csr.senvcfg, (3n << 4n) | (3n << 6n)],
-    [csr.medeleg, random.oneIn(2) ? delegatedAll : 0n],
+    // Where a walk may be denied, it may be denied to the stub too.
+    [csr.medeleg, !options.pmp && random.oneIn(2) ? delegatedAll : 0n],
     [csr.stvec, target.stub],
     ...(options.pmp ? tablesProtection(random) : []),
     [csr.satp, target.tables.satp],
