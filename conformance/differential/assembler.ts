@@ -26,7 +26,8 @@ type R = (rd: number, rs1: number, rs2: number) => number;
 type I = (rd: number, rs1: number, imm: number) => number;
 
 function field(value: number, bits: number, what: string): number {
-  if (!Number.isInteger(value) || value < 0 || value >= 2 ** bits) throw new RangeError(`${what} ${value} does not fit ${bits} bits`);
+  if (!Number.isInteger(value) || value < 0 || value >= 2 ** bits)
+    throw new RangeError(`${what} ${value} does not fit ${bits} bits`);
   return value;
 }
 function signed(value: number, bits: number, what: string): number {
@@ -48,7 +49,8 @@ const iType =
 const shift =
   (funct3: number, high: number): I =>
   (rd, rs1, amount) =>
-    ((high << 26) | (field(amount, 6, "shift") << 20) | (register(rs1) << 15) | (funct3 << 12) | (register(rd) << 7) | 0x13) >>> 0;
+    ((high << 26) | (field(amount, 6, "shift") << 20) | (register(rs1) << 15) | (funct3 << 12) | (register(rd) << 7) | 0x13) >>>
+    0;
 const sType =
   (opcode: number, funct3: number) =>
   (rs2: number, rs1: number, imm: number): number => {

@@ -92,7 +92,11 @@ export class Body {
     for (let attempt = 0; attempt < 50; attempt++) {
       const bits = this.#withOperands(instruction, this.#fill(instruction));
       const written = mayWrite(bits, instruction.size);
-      if (written.some((x) => this.#reserved().includes(x) || this.#more.includes(x)) && !(options.evenSp && written[0] === reg.sp)) continue;
+      if (
+        written.some((x) => this.#reserved().includes(x) || this.#more.includes(x)) &&
+        !(options.evenSp && written[0] === reg.sp)
+      )
+        continue;
       this.#place(instruction, bits);
       return true;
     }

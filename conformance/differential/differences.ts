@@ -225,10 +225,41 @@ export const avoided: readonly { what: string; right: "both" | "ours"; reason: s
     section: "Unpriv. spec, RV64I: x0 is hardwired to zero",
   },
   {
+    what: "cache-block operations whose address is not that of a block, where they fault",
+    right: "ours",
+    reason: "QEMU puts the address of the block into stval and mtval, not the value of rs1",
+    section: "Unpriv. spec, CMO, Traps",
+  },
+  {
+    what: "leaf entries with a reserved N or page number (Svnapot) and clear A or D",
+    right: "ours",
+    reason: "QEMU sets A and D before it raises the page fault",
+    section: "Priv. spec, Virtual Address Translation Process",
+  },
+  {
+    what: "sfence.w.inval and sfence.inval.ir in U-mode",
+    right: "ours",
+    reason: "QEMU does not raise an illegal-instruction exception",
+    section: "Priv. spec, Svinval",
+  },
+  {
+    what: "wrs.nto in S-mode",
+    right: "both",
+    reason: "with TW, QEMU raises an illegal-instruction exception, but with 0 in mtval instead of the instruction",
+    section: "Priv. spec, Virtualization Support in mstatus Register",
+  },
+  {
     what: "lr and sc with other stores between them, or of different widths",
     right: "both",
     reason: "QEMU's sc succeeds if the bytes are as lr found them; ours keeps a reservation",
     section: "Unpriv. spec, Load-Reserved/Store-Conditional Instructions",
+  },
+  {
+    what: "misaligned accesses, and sc, where a page table leads to addresses without memory",
+    right: "both",
+    reason:
+      "QEMU translates both parts of an access before it touches the first, and lets sc fail without an access if there is no reservation",
+    section: "Priv. spec, Supervisor Address Translation; Unpriv. spec, Load-Reserved/Store-Conditional Instructions",
   },
   {
     what: "misaligned accesses across PMP regions",

@@ -60,7 +60,9 @@ export function assembleHarness(): { code: Uint8Array; vectors: bigint } {
   a.label("start");
   a.load(s4, headerBase);
   a.emit(ld(s0, s4, header.cases), ld(s2, s4, header.first), ld(s1, s4, header.results));
-  a.label("next").load(s4, headerBase).emit(sd(s2, s4, header.progress), ld(t0, s4, header.count));
+  a.label("next")
+    .load(s4, headerBase)
+    .emit(sd(s2, s4, header.progress), ld(t0, s4, header.count));
   a.branch("bgeu", s2, t0, "stop");
   resetState(a);
   fillWindow(a);
@@ -75,10 +77,17 @@ export function assembleHarness(): { code: Uint8Array; vectors: bigint } {
   report(a);
   a.emit(ld(t0, s0, caseField.teardown));
   a.branch("beq", t0, zero, "done").emit(encode.jalr(ra, t0, 0));
-  a.label("done").load(t0, 1n).emit(sd(t0, s1, resultField.status));
+  a.label("done")
+    .load(t0, 1n)
+    .emit(sd(t0, s1, resultField.status));
   a.emit(ld(t0, s0, caseField.size), encode.add(s0, s0, t0), addi(s1, s1, resultSize), addi(s2, s2, 1));
   a.jump("next");
-  a.label("stop").load(t0, testFinisher).load(t1, finisherPass).emit(encode.sw(t1, t0, 0)).label("forever").jump("forever");
+  a.label("stop")
+    .load(t0, testFinisher)
+    .load(t1, finisherPass)
+    .emit(encode.sw(t1, t0, 0))
+    .label("forever")
+    .jump("forever");
   return { code: a.finish(), vectors: a.address("vectors") };
 }
 
@@ -117,7 +126,9 @@ function resetState(a: Assembler): void {
   a.csrw(csr.satp, zero).emit(encode.sfenceVma(zero, zero));
   a.loadAddress(t0, "trap").csrw(csr.mtvec, t0);
   a.load(t0, clint).emit(encode.sw(zero, t0, 0));
-  a.load(t0, clint + 0x4000n).load(t1, -1n).emit(sd(t1, t0, 0));
+  a.load(t0, clint + 0x4000n)
+    .load(t1, -1n)
+    .emit(sd(t1, t0, 0));
   for (const [number, value] of initialCsrs) a.setCsr(number, value);
   for (let i = 1; i < 16; i++) a.csrw(csr.pmpaddr0 + i, zero);
 }
@@ -185,7 +196,9 @@ function handleTrap(a: Assembler): void {
   // Before anything else: an interrupt may come in the stub too.
   a.branch("blt", t0, zero, "interrupt");
   a.emit(ld(t4, s0, caseField.stub), encode.sub(t4, s4, t4), addi(t5, zero, stubReturn));
-  a.branch("bgeu", t4, t5, "not delegated").emit(addi(t4, zero, 9)).branch("beq", t0, t4, "delegated");
+  a.branch("bgeu", t4, t5, "not delegated")
+    .emit(addi(t4, zero, 9))
+    .branch("beq", t0, t4, "delegated");
 
   a.label("not delegated").emit(encode.sub(s5, s4, t1));
   a.branch("beq", s5, t2, "finish");
@@ -197,14 +210,19 @@ function handleTrap(a: Assembler): void {
   endIfOver(a);
   a.emit(addi(t1, zero, 1), encode.sll(t1, t1, t0), encode.csrrc(zero, csr.mie, t1)).jump("resume");
 
-  a.label("delegated").csrr(t0, csr.scause).csrr(s4, csr.sepc).emit(encode.sub(s5, s4, t1));
+  a.label("delegated")
+    .csrr(t0, csr.scause)
+    .csrr(s4, csr.sepc)
+    .emit(encode.sub(s5, s4, t1));
   a.branch("beq", s5, t2, "finish");
   endIfOver(a);
   a.branch("blt", t0, zero, "delegated interrupt");
   skip(a, "S");
   a.csrw(csr.sepc, s4).jump("stub return");
   a.label("delegated interrupt").emit(addi(t1, zero, 1), encode.sll(t1, t1, t0), encode.csrrc(zero, csr.mie, t1));
-  a.label("stub return").emit(ld(t1, s0, caseField.stub), addi(t1, t1, stubReturn)).csrw(csr.mepc, t1);
+  a.label("stub return")
+    .emit(ld(t1, s0, caseField.stub), addi(t1, t1, stubReturn))
+    .csrw(csr.mepc, t1);
 
   a.label("resume").emit(addi(31, sp, 0));
   for (let x = 1; x < 31; x++) a.emit(ld(x, 31, frame.x + x * 8));
@@ -220,7 +238,9 @@ function skip(a: Assembler, name: string): void {
   for (const fetchFault of [0, 1, 12]) a.emit(addi(a0, zero, fetchFault)).branch("beq", t0, a0, "finish");
   a.branch("bgeu", s5, t2, "finish");
   a.emit(encode.sub(a0, s4, t3), lhu(a0, a0, 0), encode.andi(a0, a0, 3), addi(s4, s4, 2), addi(t4, zero, 3));
-  a.branch("bne", a0, t4, `skipped ${name}`).emit(addi(s4, s4, 2)).label(`skipped ${name}`);
+  a.branch("bne", a0, t4, `skipped ${name}`)
+    .emit(addi(s4, s4, 2))
+    .label(`skipped ${name}`);
 }
 
 function report(a: Assembler): void {

@@ -20,7 +20,11 @@ export const pte = {
 export const leafBits = pte.V | pte.R | pte.W | pte.X | pte.A | pte.D;
 
 /** Levels of a scheme by its `satp.MODE`. */
-export const satpModes = { Sv39: { mode: 8n, levels: 3 }, Sv48: { mode: 9n, levels: 4 }, Sv57: { mode: 10n, levels: 5 } } as const;
+export const satpModes = {
+  Sv39: { mode: 8n, levels: 3 },
+  Sv48: { mode: 9n, levels: 4 },
+  Sv57: { mode: 10n, levels: 5 },
+} as const;
 export type Scheme = keyof typeof satpModes;
 
 export class PageTables {

@@ -81,14 +81,15 @@ class Qmp {
 }
 
 /** Seconds without progress after which a case counts as hanging. */
-const patience = 3;
+const patience = 5;
 
 /** @param path of `qemu-system-riscv64` */
-export function qemu(path: string, options: { name?: string; cpu?: string } = {}): Contender {
-  const cpu = options.cpu ?? `rv64,${Object.entries(extensions).map(([name, on]) => `${name}=${on}`).join(",")}`;
+export function qemu(path: string): Contender {
   return {
-    name: options.name ?? "QEMU",
-    async run(blob) {
+    name: "QEMU",
+    async run(blob, more = []) {
+      const chosen = { ...extensions, ...Object.fromEntries(more.map((name) => [name, true])) };
+      const cpu = ["rv64", ...Object.entries(chosen).map(([name, on]) => `${name}=${on}`)].join(",");
       const folder = mkdtempSync(join(tmpdir(), "viv-differential-"));
       try {
         const results = new Uint8Array(blob.results.length);
@@ -102,7 +103,14 @@ export function qemu(path: string, options: { name?: string; cpu?: string } = {}
 }
 
 /** Runs cases from `first` until all are done or one hangs; returns the case to go on with. */
-async function runFrom(path: string, cpu: string, folder: string, blob: Blob, first: number, results: Uint8Array): Promise<number> {
+async function runFrom(
+  path: string,
+  cpu: string,
+  folder: string,
+  blob: Blob,
+  first: number,
+  results: Uint8Array,
+): Promise<number> {
   const bytes = skipTo(blob, first);
   const file = join(folder, "blob");
   writeFileSync(file, bytes);

@@ -31,7 +31,8 @@ function leaf(random: Random, user: boolean): bigint {
     const rare = [pte.W | pte.X, 1n << 61n, 1n << 62n, pte.PBMT, pte.N, 1n << BigInt(random.between(54, 60)), 1n << 8n, 1n << 9n];
     bits ^= random.oneIn(3) ? random.pick(rare) : random.pick(single);
   }
-  return bits;
+  // See `avoided` in differences.ts.
+  return (bits & pte.N) === 0n ? bits : bits | pte.A | pte.D;
 }
 
 interface Place {
@@ -49,10 +50,13 @@ function place(scheme: Scheme, random: Random): Place {
   return { tables, data: at(1n), code: at(2n), stub: at(3n) };
 }
 
-/** Maps the two pages of data in one of several ways, with entries of random quality. Returns the pages' virtual address. */
-function mapData(target: Place, random: Random, user: boolean): bigint {
+/**
+ * Maps the two pages of data in one of several ways, with entries of random quality. Returns the pages' virtual address.
+ * @param nowhere pages may have no memory behind them
+ */
+function mapData(target: Place, random: Random, user: boolean, nowhere: boolean): bigint {
   const { tables } = target;
-  const level = random.pick([0, 0, 0, 1, 2]);
+  const level = nowhere ? 0 : random.pick([0, 0, 0, 1, 2]);
   if (level > 0) {
     const size = 1n << BigInt(12 + 9 * level);
     const virtual = target.data & ~(size - 1n);
@@ -62,17 +66,17 @@ function mapData(target: Place, random: Random, user: boolean): bigint {
     return virtual + (dataBase & (size - 1n));
   }
   const virtual = target.data & ~0x1f_ffffn;
-  if (random.oneIn(5)) {
+  if (!nowhere && random.oneIn(5)) {
     // Svnapot: 64 KiB, if the low bits of the page number say so (1000); other patterns are reserved.
     const napot = random.oneIn(4) ? BigInt(random.below(16)) : 8n;
-    const entry = ((((dataBase >> 12n) & ~15n) | napot) << 10n) | leaf(random, user) | pte.N;
+    const entry = ((((dataBase >> 12n) & ~15n) | napot) << 10n) | leaf(random, user) | pte.N | pte.A | pte.D;
     tables.put(virtual, entry, 0).put(virtual + 0x1000n, entry, 0);
     return virtual;
   }
-  const outside = [1n << 54n, 0n, 0x4000_0000n, 0x1_0000_0000_0000n];
+  const outside = [1n << 54n, 0n, 0x1_0000_0000_0000n, 0x2_0000_0000n];
   const noise = nodeNoise(random);
   for (const page of [0n, 0x1000n]) {
-    const physical = random.oneIn(20) ? random.pick(outside) : dataBase + page;
+    const physical = nowhere && random.oneIn(2) ? random.pick(outside) : dataBase + page;
     tables.put(virtual + page, ((physical >> 12n) << 10n) | leaf(random, user), 0, noise);
   }
   return virtual;
@@ -101,7 +105,10 @@ function access(random: Random, body: Body, base: number, offsets: readonly numb
       body.add(encode.addi(address, base, offset), encode.scW(rd, address, rd));
       return;
     case 3:
-      body.add(encode.addi(address, base, offset), random.pick([encode.cboZero, encode.cboClean, encode.cboInval])(address));
+      body.add(
+        encode.addi(address, base, offset & ~63),
+        random.pick([encode.cboZero, encode.cboClean, encode.cboInval])(address),
+      );
       return;
     default:
       body.add(encode[random.pick(accesses)](rd, base, offset));
@@ -118,7 +125,8 @@ function translated(scheme: Scheme, index: number, id: string, options: { pmp?: 
   const effectiveUser = viaMprv ? random.oneIn(2) : mode === "U";
   const target = place(scheme, random);
   const user = random.oneIn(8) ? !effectiveUser : effectiveUser;
-  const data = mapData(target, random, user);
+  const nowhere = random.oneIn(10);
+  const data = mapData(target, random, user, nowhere);
   const codeBits = leafBits | (mode === "U" ? pte.U : 0n);
   target.tables.map(target.stub, stubBase, leafBits);
   codePages.forEach((page, i) => {
@@ -134,11 +142,16 @@ function translated(scheme: Scheme, index: number, id: string, options: { pmp?: 
   body.x[mprv] = mstatus | status.MPRV | (effectiveUser ? 0n : 1n << 11n);
   body.x[off] = mstatus;
   body.x[0] = 0n;
+  const touch = (free: Body) => {
+    if (!nowhere) return access(random, free, base, everywhere);
+    // See \`avoided\` in differences.ts.
+    free.add(encode[random.pick(accesses)](free.scratch(1)[0], base, 8 * random.between(-32, 31)));
+  };
   for (let i = 0; i < 5; i++) {
-    if (!viaMprv) access(random, body.reserving(base), base, everywhere);
+    if (!viaMprv) touch(body.reserving(base));
     else {
       body.add(encode.csrrw(0, csr.mstatus, mprv));
-      access(random, body.reserving(base, mprv, off), base, everywhere);
+      touch(body.reserving(base, mprv, off));
       body.add(encode.csrrw(0, csr.mstatus, off));
     }
   }

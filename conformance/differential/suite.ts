@@ -1,0 +1,141 @@
+/**
+ * Our machine against Debian's QEMU: `npm run conform -- differential [OPTION...]`.
+ *
+ *   --cases N       about how many cases (default: the usual size, that of the goldens)
+ *   --seed TEXT     other cases
+ *   --group TEXT    only groups whose name begins so
+ *   --case ID       only this case, shrunk and explained
+ *   --qemu PATH     this qemu-system-riscv64 instead of the one that scripts/debian/qemu.sh fetches
+ *   --accept        writes golden.txt from QEMU's results
+ */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { makeBlob, resultOf } from "./blob.ts";
+import type { TestCase } from "./case.ts";
+import type { Contender } from "./contender.ts";
+import { caseId, caseOf, type Group } from "./generate/group.ts";
+import { groups } from "./generate/groups.ts";
+import { type Golden, goldenOf, writeGoldens } from "./golden.ts";
+import { ourMachine } from "./machine.ts";
+import { qemu } from "./qemu.ts";
+import { explain, mismatches, shrink } from "./report.ts";
+
+/** The seed of the goldens. */
+export const usualSeed = "1";
+/** Cases in one blob. */
+const batchSize = 20_000;
+/** Differences that are explained; all are counted. */
+const explained = 10;
+
+export function casesOf(group: Group, seed: string, count: number, first = 0): TestCase[] {
+  return Array.from({ length: count }, (_, i) => group.make(first + i, caseId(seed, group.name, first + i)));
+}
+
+/** Fetched if need be; everything that is said goes to stderr. */
+function debianQemu(): string {
+  const script = join(process.cwd(), "scripts/debian/qemu.sh");
+  const { status, stdout, error } = spawnSync(script, { stdio: ["ignore", "pipe", "inherit"], encoding: "utf8" });
+  if (status !== 0) throw new Error(`${script} failed (${error?.message ?? `status ${status}`}); give a QEMU 10 with --qemu`);
+  return stdout.trim();
+}
+
+export interface SuiteResult {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+export async function main(args: readonly string[]): Promise<SuiteResult> {
+  const { values: options } = parseArgs({
+    args: [...args],
+    options: {
+      cases: { type: "string" },
+      seed: { type: "string", default: usualSeed },
+      group: { type: "string", default: "" },
+      case: { type: "string" },
+      qemu: { type: "string" },
+      accept: { type: "boolean", default: false },
+    },
+  });
+  const theirs = qemu(options.qemu ?? debianQemu());
+  if (options.accept) return accept(theirs);
+  const ours = ourMachine();
+  if (options.case !== undefined) {
+    const found = caseOf(options.case, groups);
+    if (!found) throw new Error(`--case ${options.case}: no such group; a case is SEED:GROUP#INDEX`);
+    const failed = await compare([found.test], found.group, ours, theirs, 1);
+    return { passed: 1 - failed, failed, skipped: 0 };
+  }
+  const chosen = groups.filter(({ name }) => name.startsWith(options.group));
+  if (chosen.length === 0) throw new Error(`--group ${options.group}: no group begins so`);
+  const usual = chosen.reduce((sum, { weight }) => sum + weight, 0);
+  const wanted = options.cases === undefined ? usual : Number(options.cases);
+  if (!(wanted > 0)) throw new Error(`--cases ${options.cases}: not a positive number`);
+
+  let passed = 0;
+  let failed = 0;
+  for (const batch of batches(chosen, options.seed, wanted / usual)) {
+    const wrong = await compare(batch.cases, batch.group, ours, theirs, explained - failed);
+    passed += batch.cases.length - wrong;
+    failed += wrong;
+    if (process.stderr.isTTY) process.stderr.write(`\r${passed + failed} cases, ${failed} differ `);
+  }
+  if (process.stderr.isTTY) process.stderr.write("\n");
+  return { passed, failed, skipped: 0 };
+}
+
+/** Cases of groups that QEMU's same hart can run, at most `batchSize` at once. */
+function* batches(chosen: readonly Group[], seed: string, factor: number): Generator<{ group: Group; cases: TestCase[] }> {
+  let cases: TestCase[] = [];
+  for (const [i, group] of chosen.entries()) {
+    const count = Math.max(1, Math.round(group.weight * factor));
+    for (let first = 0; first < count; first += batchSize) {
+      cases.push(...casesOf(group, seed, Math.min(batchSize, count - first), first));
+      const next = chosen[i + 1];
+      const last = first + batchSize >= count;
+      if (cases.length >= batchSize || (last && (next === undefined || next.qemu !== group.qemu))) {
+        yield { group, cases };
+        cases = [];
+      }
+    }
+  }
+}
+
+/** Runs the cases on both, explains up to `explain` differences; returns how many there are. */
+async function compare(
+  cases: readonly TestCase[],
+  group: Group,
+  ours: Contender,
+  theirs: Contender,
+  most: number,
+): Promise<number> {
+  const extensions = group.qemu?.extensions ?? [];
+  const blob = makeBlob(cases);
+  const wrong = mismatches(cases.length, await ours.run(blob, extensions), await theirs.run(blob, extensions));
+  for (const index of wrong.slice(0, Math.max(0, most))) {
+    const small = await shrink(cases[index], ours, theirs, extensions);
+    const single = makeBlob([small]);
+    const results = [await ours.run(single, extensions), await theirs.run(single, extensions)];
+    console.log(explain(small, resultOf(results[0], 0), resultOf(results[1], 0)));
+  }
+  return wrong.length;
+}
+
+async function accept(theirs: Contender): Promise<SuiteResult> {
+  const goldens = new Map<string, Golden>();
+  let passed = 0;
+  for (const extensions of new Set(groups.map(({ qemu }) => qemu?.extensions))) {
+    const together = groups.filter(({ qemu }) => qemu?.extensions === extensions);
+    const lists = together.map((group) => casesOf(group, usualSeed, group.weight));
+    const results = await theirs.run(makeBlob(lists.flat()), extensions);
+    let first = 0;
+    for (const [i, cases] of lists.entries()) {
+      goldens.set(together[i].name, goldenOf(cases, results.subarray(resultOf(results, first).byteOffset - results.byteOffset)));
+      first += cases.length;
+    }
+    passed += first;
+  }
+  writeGoldens(goldens);
+  return { passed, failed: 0, skipped: 0 };
+}
