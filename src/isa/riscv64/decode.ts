@@ -168,7 +168,7 @@ export function defineDecoder(core: Core, layout: Layout, instructions: readonly
     const offset = f.i32.let(f.call(fn.physical, f.get(physical)));
     f.if(
       f.i32.or(
-        f.i32.eqz(f.call(fn.pmpCheck, f.get(physical), f.i32.const(access.execute), f.get(mode))),
+        f.i32.eqz(f.call(fn.pmpCheck, f.get(physical), f.i32.const(access.execute), f.get(mode), f.i32.const(2))),
         f.i32.eqz(f.get(offset)),
       ),
       () => {

@@ -32,13 +32,13 @@ export function declareFunctions(module: ModuleBuilder) {
     /** (physical address) -> offset in memory, or 0 if that is neither RAM nor ROM. */
     physical: module.declare("physical", ["i64"], ["i32"]),
     /** (physical address, access, mode) -> 0 refused; 1 allowed, as in the whole page; 2 allowed, but not all over the page. */
-    pmpCheck: module.declare("pmpCheck", ["i64", "i32", "i32"], ["i32"]),
+    pmpCheck: module.declare("pmpCheck", ["i64", "i32", "i32", "i32"], ["i32"]),
     /** (virtual address, access, mode) -> physical address, PMP not yet checked. */
     translate: module.declare("translate", ["i64", "i32", "i32"], ["i64"]),
     /** () -> privilege mode of loads and stores (MPRV). */
     dataMode: module.declare("dataMode", [], ["i32"]),
-    /** (virtual address, access) -> physical address checked by PMP. */
-    dataAddress: module.declare("dataAddress", ["i64", "i32"], ["i64"]),
+    /** (virtual address, access, bytes within the page) -> physical address checked by PMP. */
+    dataAddress: module.declare("dataAddress", ["i64", "i32", "i32"], ["i64"]),
     /** (address, log2 of bytes, plus 4 to sign-extend) -> value: the way when the TLB misses. */
     loadSlow: module.declare("loadSlow", ["i64", "i32"], ["i64"]),
     /** (address, log2 of bytes, value). */

@@ -103,7 +103,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
             f.brIf(accessFault, f.i32.eqz(f.get(pointer)), "unlikely");
             f.brIf(
               accessFault,
-              f.i32.eqz(f.call(fn.pmpCheck, f.get(entryAt), f.i32.const(access.read), f.i32.const(mode.S))),
+              f.i32.eqz(f.call(fn.pmpCheck, f.get(entryAt), f.i32.const(access.read), f.i32.const(mode.S), f.i32.const(8))),
               "unlikely",
             );
             f.set(entry, f.i64.load(f.get(pointer)));
@@ -168,7 +168,10 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
         );
         f.if(f.i64.ne(f.i64.and(f.get(entry), f.get(wanted)), f.get(wanted)), () => {
           f.brIf(pageFault, f.i64.eqz(f.i64.and(load64(f, state.menvcfg), f.i64.const(menvcfg.ADUE))));
-          f.brIf(accessFault, f.i32.eqz(f.call(fn.pmpCheck, f.get(entryAt), f.i32.const(access.write), f.i32.const(mode.S))));
+          f.brIf(
+            accessFault,
+            f.i32.eqz(f.call(fn.pmpCheck, f.get(entryAt), f.i32.const(access.write), f.i32.const(mode.S), f.i32.const(8))),
+          );
           // A page table in ROM can be read, not updated.
           f.brIf(accessFault, f.i32.eqz(inRam(f, entryAt)));
           f.set(entry, f.i64.or(f.get(entry), f.get(wanted)));
@@ -207,11 +210,11 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
     return f.i64.const(-1);
   });
 
-  module.body(fn.dataAddress, (f, address, kind) => {
+  module.body(fn.dataAddress, (f, address, kind, bytes) => {
     const privilege = f.i32.let(f.call(fn.dataMode));
     const physical = f.i64.let(f.call(fn.translate, f.get(address), f.get(kind), f.get(privilege)));
     f.if(trapped(f), () => f.return(f.i64.const(-1)));
-    const allowed = f.i32.let(f.call(fn.pmpCheck, f.get(physical), f.get(kind), f.get(privilege)));
+    const allowed = f.i32.let(f.call(fn.pmpCheck, f.get(physical), f.get(kind), f.get(privilege), f.get(bytes)));
     f.if(f.i32.eqz(f.get(allowed)), () => {
       fault(f, kind, cause.accessFault, address);
       f.return(f.i64.const(-1));
@@ -319,7 +322,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
           f.br(extend);
         },
       );
-      f.set(physical, f.call(fn.dataAddress, f.get(address), f.i32.const(access.read)));
+      f.set(physical, f.call(fn.dataAddress, f.get(address), f.i32.const(access.read), f.get(bytes)));
       f.if(trapped(f), () => f.return(f.i64.const(0)));
       f.set(offset, f.call(fn.physical, f.get(physical)));
       f.if(f.get(offset), () => {
@@ -373,10 +376,10 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
       f.i32.gtU(f.i32.add(f.i32.and(f.i32.wrapI64(f.get(address)), f.i32.const(4095)), f.get(bytes)), f.i32.const(4096)),
       () => {
         // Both pages must be writable before a byte is stored.
-        f.drop(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write)));
+        f.drop(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write), f.i32.const(1)));
         f.if(trapped(f), () => f.return());
         const second = f.i64.let(f.i64.and(f.i64.add(f.get(address), f.i64.const(4095)), f.i64.const(-4096)));
-        f.drop(f.call(fn.dataAddress, f.get(second), f.i32.const(access.write)));
+        f.drop(f.call(fn.dataAddress, f.get(second), f.i32.const(access.write), f.i32.const(1)));
         f.if(trapped(f), () => f.return());
         const i = f.i64.let(f.i64.const(0));
         f.loop((next) => {
@@ -390,7 +393,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
         f.return();
       },
     );
-    f.set(physical, f.call(fn.dataAddress, f.get(address), f.i32.const(access.write)));
+    f.set(physical, f.call(fn.dataAddress, f.get(address), f.i32.const(access.write), f.get(bytes)));
     f.if(trapped(f), () => f.return());
     f.if(inRam(f, physical), () => {
       f.set(offset, f.call(fn.physical, f.get(physical)));
@@ -431,7 +434,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
       f.return(f.i32.add(f.i32.wrapI64(f.get(address)), f.i32.load(f.get(slot), dataTlb.addend))),
     );
     bump(f, state.tlbMisses);
-    const physical = f.i64.let(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write)));
+    const physical = f.i64.let(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write), f.get(bytes)));
     f.if(trapped(f), () => f.return(f.i32.const(0)));
     // Atomics work on RAM only; devices do not support them.
     f.if(f.i32.eqz(inRam(f, physical)), () => {
@@ -456,7 +459,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
       f.call(fn.raise, f.i32.const(cause.loadMisaligned), f.get(address));
       f.return(f.i64.const(0));
     });
-    const physical = f.i64.let(f.call(fn.dataAddress, f.get(address), f.i32.const(access.read)));
+    const physical = f.i64.let(f.call(fn.dataAddress, f.get(address), f.i32.const(access.read), f.get(bytes)));
     f.if(trapped(f), () => f.return(f.i64.const(0)));
     const offset = f.i32.let(f.call(fn.physical, f.get(physical)));
     f.if(f.i32.eqz(f.get(offset)), () => {
@@ -519,7 +522,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
     requireEnvironment(f, menvcfg.CBZE);
     const block = f.i64.let(f.i64.and(f.get(address), f.i64.const(-64)));
     // The faulting address is the one in the register (Zicboz 2.3).
-    const physical = f.i64.let(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write)));
+    const physical = f.i64.let(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write), f.i32.const(1)));
     f.if(trapped(f), () => f.return());
     f.if(f.i32.eqz(inRam(f, physical)), () => {
       f.call(fn.raise, f.i32.const(cause.accessFault[1]), f.get(address));
@@ -542,11 +545,11 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
     );
     // Needs permission to read or to write; what cannot be had faults as a store (Zicbom 2.5.3).
     const flags = f.i32.local();
-    f.drop(f.call(fn.dataAddress, f.get(address), f.i32.const(access.read)));
+    f.drop(f.call(fn.dataAddress, f.get(address), f.i32.const(access.read), f.i32.const(1)));
     f.set(flags, trapped(f));
     f.if(f.get(flags), () => {
       f.i32.store(f.i32.const(state.trap), f.i32.const(0));
-      f.drop(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write)));
+      f.drop(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write), f.i32.const(1)));
     });
   });
 

@@ -14,10 +14,11 @@ export function definePmp({ module, functions: fn }: Core, { state }: Layout): v
   const configAt = (f: FunctionBuilder, index: Local<"i32">): I32 => f.i32.load8U(f.get(index), state.pmpcfg);
   const addressAt = (f: FunctionBuilder, index: I32): I64 => f.i64.load(f.i32.shl(index, f.i32.const(3)), state.pmpaddr);
 
-  module.body(fn.pmpCheck, (f, address, kind, mode) => {
+  module.body(fn.pmpCheck, (f, address, kind, mode, bytes) => {
     f.if(f.i32.load(f.i32.const(state.pmpOpen)), () => f.return(f.i32.const(1)));
     const count = f.i32.let(f.i32.load(f.i32.const(state.pmpCount)));
     const page = f.i64.let(f.i64.and(f.get(address), f.i64.const(-4096)));
+    const end = f.i64.let(f.i64.add(f.get(address), f.i64.extendI32U(f.get(bytes))));
     const index = f.i32.let(f.i32.const(0));
     const verdict = f.i32.let(f.i32.const(1));
     const cfg = f.i32.local();
@@ -63,8 +64,12 @@ export function definePmp({ module, functions: fn }: Core, { state }: Layout): v
             f.i32.or(f.i64.gtU(f.get(low), f.get(page)), f.i64.ltU(f.get(high), f.i64.add(f.get(page), f.i64.const(4096)))),
             () => f.set(verdict, f.i32.const(2)),
           );
-          f.brIf(skip, f.i32.or(f.i64.ltU(f.get(address), f.get(low)), f.i64.geU(f.get(address), f.get(high))));
-          // The first entry that matches decides. M-mode is bound by locked entries only.
+          f.brIf(skip, f.i32.or(f.i64.leU(f.get(end), f.get(low)), f.i64.geU(f.get(address), f.get(high))));
+          // The first entry that matches any byte decides, and fails in every mode if it does not match all (Priv. spec 3.7.1.3).
+          f.if(f.i32.or(f.i64.ltU(f.get(address), f.get(low)), f.i64.gtU(f.get(end), f.get(high))), () =>
+            f.return(f.i32.const(0)),
+          );
+          // M-mode is bound by locked entries only.
           f.if(
             f.i32.and(f.i32.eq(f.get(mode), f.i32.const(modeM)), f.i32.eqz(f.i32.and(f.get(cfg), f.i32.const(config.L)))),
             () => f.return(f.get(verdict)),
