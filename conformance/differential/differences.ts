@@ -262,6 +262,12 @@ export const avoided: readonly { what: string; right: "both" | "ours"; reason: s
     section: "Priv. spec, Supervisor Address Translation; Unpriv. spec, Load-Reserved/Store-Conditional Instructions",
   },
   {
+    what: "atomics on a translated page that PMP denies",
+    right: "ours",
+    reason: "QEMU with one hart loads before it looks for the permission to store: an access fault where a page fault is due",
+    section: "Priv. spec, Virtual Address Translation Process; Synchronous exception priority",
+  },
+  {
     what: "misaligned accesses across PMP regions",
     right: "both",
     reason: "an implementation may split an access and then check its parts",

@@ -90,11 +90,14 @@ function nodeNoise(random: Random): bigint {
 // biome-ignore format: a table
 const accesses: readonly MemoryOp[] = ["lb", "lh", "lw", "ld", "lbu", "lhu", "lwu", "sb", "sh", "sw", "sd", "fld", "fsd"];
 
+/** Below how many kinds of `access` no atomics are. */
+const noAtomics = 7;
+
 /** Loads, stores and atomics around `base`, which points to a page boundary. */
-function access(random: Random, body: Body, base: number, offsets: readonly number[]): void {
+function access(random: Random, body: Body, base: number, offsets: readonly number[], kinds = 10): void {
   const [rd, address] = body.scratch(2);
   const offset = random.pick(offsets);
-  switch (random.below(10)) {
+  switch (9 - random.below(kinds)) {
     case 0:
       body.add(encode.addi(address, base, offset & ~7), random.pick([encode.amoaddD, encode.amoswapW])(rd, address, rd));
       return;
@@ -143,7 +146,7 @@ function translated(scheme: Scheme, index: number, id: string, options: { pmp?: 
   body.x[off] = mstatus;
   body.x[0] = 0n;
   const touch = (free: Body) => {
-    if (!nowhere) return access(random, free, base, everywhere);
+    if (!nowhere) return access(random, free, base, everywhere, options.pmp ? noAtomics : undefined);
     // See \`avoided\` in differences.ts.
     free.add(encode[random.pick(accesses)](free.scratch(1)[0], base, 8 * random.between(-32, 31)));
   };

@@ -17,6 +17,9 @@ const cause = {
 const pte = { V: 1, R: 2, W: 4, X: 8, U: 16, G: 32, A: 64, D: 128 } as const;
 const menvcfg = { CBZE: 1n << 7n, PBMTE: 1n << 62n, ADUE: 1n << 61n } as const;
 
+/** Bytes of a cache block, for Zicbom and Zicboz. */
+const blockSize = 64;
+
 export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout): void {
   const { state } = layout;
   const load64 = (f: FunctionBuilder, at: number) => f.i64.load(f.i32.const(at));
@@ -214,7 +217,10 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
     const privilege = f.i32.let(f.call(fn.dataMode));
     const physical = f.i64.let(f.call(fn.translate, f.get(address), f.get(kind), f.get(privilege)));
     f.if(trapped(f), () => f.return(f.i64.const(-1)));
-    const allowed = f.i32.let(f.call(fn.pmpCheck, f.get(physical), f.get(kind), f.get(privilege), f.get(bytes)));
+    // Permission to access a cache block is that to all its bytes (Zicbom 2.5.2), wherever in it the address lies.
+    const first = f.i64.let(f.get(physical));
+    f.if(f.i32.eq(f.get(bytes), f.i32.const(blockSize)), () => f.set(first, f.i64.and(f.get(physical), f.i64.const(-blockSize))));
+    const allowed = f.i32.let(f.call(fn.pmpCheck, f.get(first), f.get(kind), f.get(privilege), f.get(bytes)));
     f.if(f.i32.eqz(f.get(allowed)), () => {
       fault(f, kind, cause.accessFault, address);
       f.return(f.i64.const(-1));
@@ -520,9 +526,9 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
 
   module.body(fn.cacheBlockZero, (f, address) => {
     requireEnvironment(f, menvcfg.CBZE);
-    const block = f.i64.let(f.i64.and(f.get(address), f.i64.const(-64)));
+    const block = f.i64.let(f.i64.and(f.get(address), f.i64.const(-blockSize)));
     // The faulting address is the one in the register (Zicboz 2.3).
-    const physical = f.i64.let(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write), f.i32.const(1)));
+    const physical = f.i64.let(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write), f.i32.const(blockSize)));
     f.if(trapped(f), () => f.return());
     f.if(f.i32.eqz(inRam(f, physical)), () => {
       f.call(fn.raise, f.i32.const(cause.accessFault[1]), f.get(address));
@@ -533,7 +539,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
       const at = f.i64.let(f.i64.add(f.get(block), f.get(i)));
       f.call(fn.storeSlow, f.get(at), f.i32.const(3), f.i64.const(0));
       f.set(i, f.i64.add(f.get(i), f.i64.const(8)));
-      f.brIf(next, f.i64.ltU(f.get(i), f.i64.const(64)));
+      f.brIf(next, f.i64.ltU(f.get(i), f.i64.const(blockSize)));
     });
   });
 
@@ -545,11 +551,11 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
     );
     // Needs permission to read or to write; what cannot be had faults as a store (Zicbom 2.5.3).
     const flags = f.i32.local();
-    f.drop(f.call(fn.dataAddress, f.get(address), f.i32.const(access.read), f.i32.const(1)));
+    f.drop(f.call(fn.dataAddress, f.get(address), f.i32.const(access.read), f.i32.const(blockSize)));
     f.set(flags, trapped(f));
     f.if(f.get(flags), () => {
       f.i32.store(f.i32.const(state.trap), f.i32.const(0));
-      f.drop(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write), f.i32.const(1)));
+      f.drop(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write), f.i32.const(blockSize)));
     });
   });
 
