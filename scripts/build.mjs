@@ -45,5 +45,8 @@ async function bundle() {
 const started = new Date();
 for (const folder of sourceRoots) removeStale(folder);
 run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b", "tsconfig.json"]);
+// The emulator's hart is the same for every machine: built once, it need not be at every start.
+const { buildHartModule } = await import("../dist/src/isa/riscv64/core.js");
+writeFileSync(join(dist, "riscv64-hart.wasm"), buildHartModule());
 await bundle();
 writeFileSync(join(dist, ".built"), `${started.toISOString()}\n`);

@@ -16,7 +16,7 @@ import { Machine as GuestMachine } from "./guest/machine.ts";
 import type { GuestSpecInput } from "./guest/spec.ts";
 import { openDiskFile, openOverlayStore, readWholeFile } from "./host/node/files.ts";
 import { after, decompress, monotonic, randomBytes, wall, yieldToHost } from "./host/node/machine-host.ts";
-import { embeddedGuest } from "./host/node/package.ts";
+import { embeddedGuest, hartModule } from "./host/node/package.ts";
 
 export { VivError } from "./core/errors.ts";
 export { defaultCapabilities as jailCapabilities } from "./engine/jail/capabilities.ts";
@@ -76,6 +76,7 @@ const host: Host = {
   openOverlayStore,
   decompress,
   embeddedGuest,
+  hartModule,
   monotonic,
   wall,
   yieldToHost,

@@ -27,6 +27,7 @@ interface RunOptions {
   tty: boolean;
   reboot: boolean;
   icount?: boolean;
+  tier: "0" | "1" | "auto";
   timeout?: number;
   verbose?: boolean;
   explain?: boolean;
@@ -67,6 +68,11 @@ export function addRunCommand(program: Command, command: readonly string[] | und
     .option("--no-tty", "do not give the command a terminal, even if there is one")
     .option("--no-reboot", "end when the guest resets instead of starting it again")
     .option("--icount", "count time in instructions: every run is the same")
+    .addOption(
+      new Option("--tier <tier>", "emulated code: 0 interpreted, 1 translated at once, auto: translated where it pays")
+        .choices(["0", "1", "auto"])
+        .default("auto"),
+    )
     .option("--timeout <seconds>", "stop the guest after so long", parseSeconds)
     .option("-v, --verbose", "show the boot log on stderr, and which engine was chosen")
     .option("--explain", "say which engine would be chosen and why, and start nothing")
@@ -108,6 +114,7 @@ function toSpec(image: string | undefined, options: RunOptions, command: readonl
     cwd: options.workdir,
     terminal: { ...terminalWindow(), ...(hasTerminal() && process.env.TERM && { type: process.env.TERM }) },
     icount: options.icount,
+    tier: options.tier === "auto" ? "auto" : (Number(options.tier) as 0 | 1),
     verbose: options.verbose,
     onReset: options.reboot ? undefined : "end",
     limits: { seconds: options.timeout },

@@ -13,6 +13,8 @@ export interface VmSetup {
   readonly host: MachineHost;
   readonly memory: number;
   readonly icount: boolean;
+  /** Which code the emulator runs: 0 its interpreter, 1 translated at once, `auto` translated where it pays. */
+  readonly tier: 0 | 1 | "auto";
   readonly boot: {
     readonly kernel?: Named<Kernel>;
     readonly firmware?: Named<Exclude<Kernel, { kind: "Image" }>>;

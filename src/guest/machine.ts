@@ -241,6 +241,7 @@ export class Machine {
       host,
       memory: spec.machine.memory,
       icount: spec.icount,
+      tier: spec.tier,
       boot: { ...boot, initrd },
       disks,
       console: {

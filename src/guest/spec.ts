@@ -76,6 +76,8 @@ const specSchema = v.strictObject({
   ),
   /** Time is counted in instructions: equal runs are equal bit for bit. */
   icount: v.optional(v.boolean(), false),
+  /** Which code the emulator runs: 0 its interpreter, 1 translated at once, `auto` translated where it pays. */
+  tier: v.optional(v.picklist([0, 1, "auto"]), "auto"),
   /** The boot log is complete instead of errors only. */
   verbose: v.optional(v.boolean(), false),
   /** What a reset that the guest asks for does: start it again, or end it. */

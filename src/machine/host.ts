@@ -8,6 +8,8 @@ export interface MachineHost {
   yieldToHost(): Promise<void>;
   /** Calls back once, `delay` nanoseconds from now or as soon after as the host can; returns a function that cancels it. */
   after(delay: number, callback: () => void): () => void;
+  /** The emulator's hart as a build has kept it; without it, it is built again. */
+  hartModule?(): Uint8Array<ArrayBuffer> | undefined;
   /** Unpredictable bytes. */
   randomBytes(length: number): Uint8Array;
 }

@@ -30,8 +30,8 @@ export class CodeCache {
   readonly #table: WasmTable;
   readonly #hart: Record<string, unknown>;
   readonly #view: DataView;
-  readonly #former: RegionFormer;
-  readonly #called: CalledFunctions;
+  /** Made when the first region is: short runs translate nothing. */
+  #translator: { readonly former: RegionFormer; readonly called: CalledFunctions } | undefined;
   #next = 1;
   #runsWaited = 0;
 
@@ -41,9 +41,6 @@ export class CodeCache {
     this.#table = table;
     this.#hart = hart;
     this.#view = new DataView(memory.buffer);
-    const { handlers, traits, called } = translatorTables();
-    this.#called = called;
-    this.#former = new RegionFormer(layout, memory.buffer, handlers, traits);
   }
 
   /** Called after each run of the hart: whether it is time to translate what was queued. */
@@ -58,6 +55,7 @@ export class CodeCache {
     const count = this.#view.getInt32(layout.hotQueue, true);
     this.#view.setInt32(layout.hotQueue, 0, true);
     this.#runsWaited = 0;
+    const { former, called } = (this.#translator ??= this.#createTranslator());
     if (this.#next + count >= regionEntry.count) this.flush();
     const regions: Region[] = [];
     const seen = new Set<number>();
@@ -66,9 +64,9 @@ export class CodeCache {
       const record = this.#view.getInt32(entry, true);
       const page = this.#view.getInt32(entry + 4, true);
       const address = this.#view.getBigUint64(entry + 8, true);
-      if (seen.has(record) || !this.#isPlain(record, page) || !this.#former.isCurrent(page, address)) continue;
+      if (seen.has(record) || !this.#isPlain(record, page) || !former.isCurrent(page, address)) continue;
       seen.add(record);
-      const region = this.#former.form(record, page, address);
+      const region = former.form(record, page, address);
       if (region === undefined) {
         this.stats.refused++;
         this.#view.setInt32(record + recordPage.region, -1, true);
@@ -81,14 +79,14 @@ export class CodeCache {
     const uses = new Set<string>();
     for (const { blocks } of regions) {
       for (const { instructions } of blocks) {
-        for (const { handler } of instructions) for (const path of this.#called.get(handler.instruction) ?? []) uses.add(path);
+        for (const { handler } of instructions) for (const path of called.get(handler.instruction) ?? []) uses.add(path);
       }
     }
     const { module, functions } = beginRegionModule(uses);
     const emitter = new TranslatorEmitter(functions, layout);
     for (const [index, region] of regions.entries()) {
       const func = module.declare(`r${index}`, regionType.params, regionType.results);
-      this.#former.emit(region, emitter);
+      former.emit(region, emitter);
       module.builtBody(func, emitter);
       module.export(func.name, func);
     }
@@ -101,6 +99,11 @@ export class CodeCache {
     this.stats.modules++;
     this.stats.bytes += bytes.length;
     this.stats.regions += regions.length;
+  }
+
+  #createTranslator() {
+    const { handlers, traits, called } = translatorTables();
+    return { former: new RegionFormer(layout, this.#memory.buffer, handlers, traits), called };
   }
 
   /** A decoded instruction at which no region starts yet, in a page that is still the one it was. */

@@ -12,9 +12,9 @@ import { CodeCache, defaultThreshold, type TranslationStats } from "./code-cache
 
 const { state } = layout;
 let compiled: WasmModule | undefined;
-/** The hart's module, compiled once in a process. */
-function hartModule(): WasmModule {
-  compiled ??= new webAssembly.Module(buildHartModule());
+/** The hart's module, compiled once in a process: from what the build kept, else built here, which takes longer. */
+function hartModule(built: Uint8Array<ArrayBuffer> | undefined): WasmModule {
+  compiled ??= new webAssembly.Module(built ?? buildHartModule());
   return compiled;
 }
 
@@ -24,11 +24,17 @@ const misa = (2n << 62n) | [..."ABCDFIMSU"].reduce((bits, letter) => bits | (1n 
 /** Which code runs: 0 the interpreter alone; 1 translated as soon as it can be; `auto` translated when it is worth it. */
 export type Tier = 0 | 1 | "auto";
 
-interface HartOptions {
+export interface EmulatorOptions {
+  /** Default `auto`. */
+  readonly tier?: Tier;
+  /** What `buildHartModule` gives, if a build has kept it. */
+  readonly module?: Uint8Array<ArrayBuffer>;
+}
+
+interface HartOptions extends EmulatorOptions {
   readonly id: number;
   /** Whether an `ecall` from S-mode leaves `run` instead of trapping. */
   readonly sbi: boolean;
-  readonly tier: Tier;
 }
 
 interface HartExports {
@@ -53,7 +59,7 @@ export class Riscv64Hart implements Hart {
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
 
-  constructor(ports: HartPorts, { memory, ram, rom }: MachineMemory, { id, sbi, tier }: HartOptions) {
+  constructor(ports: HartPorts, { memory, ram, rom }: MachineMemory, { id, sbi, tier = "auto", module }: HartOptions) {
     this.id = id;
     this.#sbi = sbi;
     this.#view = new DataView(memory.buffer);
@@ -79,7 +85,7 @@ export class Riscv64Hart implements Hart {
         time: () => ports.time(),
       },
     };
-    const instance = new webAssembly.Instance(hartModule(), imports);
+    const instance = new webAssembly.Instance(hartModule(module), imports);
     this.#exports = instance.exports as unknown as HartExports;
     this.#tier = tier;
     if (tier !== 0) this.#cache = new CodeCache(memory, regions, instance.exports);
@@ -250,9 +256,12 @@ export class Riscv64Hart implements Hart {
 }
 
 /** Makes harts of the emulator. */
-export function riscv64HartFactory(tier: Tier): HartFactory {
-  return { reserved: reservedBytes, create: (ports, memory, options) => new Riscv64Hart(ports, memory, { ...options, tier }) };
+export function riscv64HartFactory(emulator: EmulatorOptions = {}): HartFactory {
+  return {
+    reserved: reservedBytes,
+    create: (ports, memory, options) => new Riscv64Hart(ports, memory, { ...options, ...emulator }),
+  };
 }
 
-/** Harts of the emulator that translate what is worth it. */
-export const riscv64Harts: HartFactory = riscv64HartFactory("auto");
+/** Harts of the emulator as they are without options. */
+export const riscv64Harts: HartFactory = riscv64HartFactory();

@@ -4,7 +4,7 @@ import { type VirtioDevice, VirtioMmio } from "../../devices/virtio/mmio.ts";
 import { VirtioRng } from "../../devices/virtio/rng/device.ts";
 import { Machine } from "../../machine/machine.ts";
 import type { Vm, VmSetup } from "../vm.ts";
-import { riscv64Harts } from "./riscv64-hart.ts";
+import { riscv64HartFactory } from "./riscv64-hart.ts";
 import { SettlingDisks } from "./settling-disks.ts";
 
 /** Guest time of an instruction when time is made of them: 100 million a second. */
@@ -29,7 +29,7 @@ export function createEmulatedVm(setup: VmSetup): Vm {
   ];
   const machine = new Machine({
     host,
-    harts: riscv64Harts,
+    harts: riscv64HartFactory({ tier: setup.tier, module: host.hartModule?.() }),
     memorySize: setup.memory,
     boot: setup.boot,
     // The serial port shows what it has on the same console: early messages, firmware.

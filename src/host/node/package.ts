@@ -25,3 +25,9 @@ export function embeddedGuest(): { kernel: string; initrd: string } {
   if (existsSync(files.kernel) && existsSync(files.initrd)) return files;
   throw new VivError("ENOENT", `the embedded guest is not in ${folder}; install Vivarium again, or give a kernel with --kernel`);
 }
+
+/** The emulator's hart (`buildHartModule`), as the build left it; undefined if it did not. */
+export function hartModule(): Uint8Array<ArrayBuffer> | undefined {
+  const file = join(packageFolder(), "dist/riscv64-hart.wasm");
+  return existsSync(file) ? new Uint8Array(readFileSync(file)) : undefined;
+}
