@@ -11,10 +11,12 @@
  */
 import { arch, platform } from "node:process";
 import { createEmulatedVm } from "./engine/emulator/vm.ts";
+import { chooseRootEngine, type EngineChoice } from "./guest/choose.ts";
 import type { Host } from "./guest/host.ts";
 import { Machine as GuestMachine } from "./guest/machine.ts";
-import type { GuestSpecInput } from "./guest/spec.ts";
+import type { GuestSpec, GuestSpecInput } from "./guest/spec.ts";
 import { openDiskFile, openOverlayStore, readWholeFile } from "./host/node/files.ts";
+import { sampleProgram } from "./host/node/jail/inputs.ts";
 import { after, decompress, monotonic, randomBytes, wall, yieldToHost } from "./host/node/machine-host.ts";
 import { embeddedGuest, hartModule } from "./host/node/package.ts";
 
@@ -30,7 +32,7 @@ export { escapeHelp } from "./host/node/escape-key.ts";
 export { closureOf, type HostClosureRequest } from "./host/node/imprison/closure.ts";
 export { type MakeOptions, type MakeProgress, type MakeResult, makeJail } from "./host/node/imprison/make.ts";
 export { attend } from "./host/node/jail/foreground.ts";
-export { completeMounts, deviceAt, readProfile } from "./host/node/jail/inputs.ts";
+export { completeMounts, deviceAt, isDirectory, readProfile } from "./host/node/jail/inputs.ts";
 export {
   createJail,
   enterNamed,
@@ -48,6 +50,7 @@ export {
   userMappings,
 } from "./host/node/jail/jails.ts";
 export { JailError, type JailExit, type JailProcess, type JailStreams } from "./host/node/jail/process.ts";
+export { startServices, stopService } from "./host/node/jail/services.ts";
 export { isTerminal, restoreBlocking } from "./host/node/jail/terminal.ts";
 export { resolveUser } from "./host/node/jail/users.ts";
 export { version } from "./host/node/package.ts";
@@ -99,3 +102,11 @@ export { checkJail, type Finding } from "./host/node/imprison/check.ts";
 export { type ExportFormat, type ExportOptions, exportJail } from "./host/node/imprison/export.ts";
 export { makeTracedJail, type TracedResult } from "./host/node/imprison/trace.ts";
 export { directoryTree } from "./host/node/imprison/tree.ts";
+
+/**
+ * Which engine runs a directory that is a whole system's root, and why.
+ * @throws VivError `NO_ENGINE` if none does, or not the one asked for
+ */
+export function chooseRoot(root: string, asked: GuestSpec["engine"] = "auto"): EngineChoice {
+  return chooseRootEngine(asked, { host, boot: { name: root, media: sampleProgram(root) } });
+}

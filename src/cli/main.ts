@@ -4,6 +4,7 @@ import { exitCode, signalExitCode } from "./exit-code.ts";
 import { addImprisonCommands } from "./jail/imprison.ts";
 import { addJailManageCommands } from "./jail/manage.ts";
 import { addJailExecCommand, addJailRunCommand } from "./jail/run.ts";
+import { addJailServiceCommands } from "./jail/service.ts";
 import { addRunCommand } from "./run.ts";
 import { addTreeCommand } from "./tree.ts";
 
@@ -31,6 +32,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const jail = program.command("jail").description("jails, and what goes into them").enablePositionalOptions();
   addJailRunCommand(jail, done);
   addJailExecCommand(jail, done);
+  addJailServiceCommands(jail, done);
   addJailManageCommands(jail, done);
   addImprisonCommands(jail, done);
   addTreeCommand(program, done);

@@ -4,6 +4,7 @@ import {
   type GuestExit,
   type GuestSpecInput,
   hasTerminal,
+  isDirectory,
   Machine,
   pipeOutput,
   pipeStandardInput,
@@ -12,6 +13,7 @@ import {
   VivError,
 } from "../index.ts";
 import { exitCode, signalExitCode } from "./exit-code.ts";
+import { runRoot } from "./jail/root.ts";
 import { parseDisk, parseSeconds, parseSize, parseVariable } from "./options.ts";
 
 interface RunOptions {
@@ -40,6 +42,7 @@ Examples:
   viv run -- uname -a                      a command in that Linux; its output and its exit status
   echo hi | viv run -- tr a-z A-Z          streams are passed on
   viv run Image --initrd root.cpio --append console=ttyS0
+  viv run /srv/debian ls /                 a command in a directory that is a system's root: a jail
   viv run --firmware fw.elf --disk debian.img,overlay --memory 1G
 
 In a terminal, Ctrl-] then q stops the guest; Ctrl-] then ? shows more keys.
@@ -51,7 +54,11 @@ export function addRunCommand(program: Command, command: readonly string[] | und
     .command("run")
     .description("boot a guest: the embedded Linux, or a kernel of your own")
     .usage("[IMAGE] [options] [-- COMMAND...]")
-    .argument("[IMAGE]", "what to boot: a kernel (the same as --kernel); nothing for the embedded Linux")
+    .argument(
+      "[IMAGE]",
+      "what to boot: a kernel (the same as --kernel), or a system's root directory; nothing for the embedded Linux",
+    )
+    .argument("[COMMAND...]", "with a directory: program and arguments; after -- if they have options")
     .addOption(new Option("--engine <name>", "kind of world").choices(["auto", "jail", "hypervisor", "emulator"]).default("auto"))
     .option("-m, --memory <size>", "RAM, with K, M or G (default: 256M)", parseSize)
     .option("--kernel <file>", "Linux kernel: Image, Image.gz, ELF")
@@ -78,7 +85,22 @@ export function addRunCommand(program: Command, command: readonly string[] | und
     .option("--explain", "say which engine would be chosen and why, and start nothing")
     .option("--json", "with --explain: as JSON")
     .addHelpText("after", examples)
-    .action(async (image: string | undefined, options: RunOptions) => done(await run(image, options, command)));
+    .action(async (image: string | undefined, words: string[], options: RunOptions) => {
+      if (image !== undefined && isDirectory(image)) {
+        refuseMachineOptions(image, options);
+        return done(await runRoot(image, command ?? words, options));
+      }
+      if (words.length > 0) throw new VivError("BAD_SPEC", `${words[0]} is one argument too many; a command follows --`);
+      done(await run(image, options, command));
+    });
+}
+
+/** What makes a machine does not go with a directory, which shares the host's. */
+function refuseMachineOptions(root: string, options: RunOptions): void {
+  for (const name of ["kernel", "initrd", "append", "firmware", "disk", "icount", "timeout"] as const) {
+    if (options[name] !== undefined)
+      throw new VivError("BAD_SPEC", `--${name} does not go with the directory ${root}, which runs in a jail`);
+  }
 }
 
 async function run(image: string | undefined, options: RunOptions, command: readonly string[] | undefined): Promise<number> {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Media } from "../image/detect.ts";
-import { chooseEngine } from "./choose.ts";
+import { chooseEngine, chooseRootEngine } from "./choose.ts";
 import { parseSpec } from "./spec.ts";
 
 const host = { platform: "linux", architecture: "x86_64" };
@@ -45,4 +45,25 @@ test("a foreign kernel is refused by name, and so is what is no kernel", () => {
   assert.equal(boot({ kind: "kernel", format: "Image", architecture: "riscv64" }).engine, "emulator");
   assert.equal(boot({ kind: "compressed", format: "gzip" }).engine, "emulator");
   assert.equal(boot({ kind: "unknown" }).engine, "emulator");
+});
+
+test("a directory of the host's own programs is run in a jail", () => {
+  const program = (architecture: "x86_64" | "riscv64"): Media => ({
+    kind: "elf",
+    architecture,
+    machine: 0,
+    type: "executable",
+    entry: 0n,
+  });
+  const root = (media?: Media) => ({ host, boot: { name: "/srv/root", media } });
+  assert.deepEqual(chooseRootEngine("auto", root(program("x86_64"))), {
+    engine: "jail",
+    reason: "/srv/root is a directory of programs for this host's own kernel",
+  });
+  assert.equal(chooseRootEngine("jail", root()).reason, "it was asked for");
+  const refuse = (inputs: Parameters<typeof chooseRootEngine>, message: RegExp) =>
+    assert.throws(() => chooseRootEngine(...inputs), { code: "NO_ENGINE", message });
+  refuse(["auto", root(program("riscv64"))], /are for riscv64 and this host is x86_64/);
+  refuse(["emulator", root(program("x86_64"))], /cannot run a directory yet/);
+  refuse(["auto", { ...root(), host: { platform: "darwin", architecture: "x86_64" } }], /needs a jail on a Linux host/);
 });

@@ -54,3 +54,34 @@ function refuseForeign(name: string, media: Media, board: Architecture): void {
   };
   throw new VivError("BAD_KERNEL", `${name} is ${words}, not a kernel${fix[media.kind] ?? ""}`);
 }
+
+/**
+ * Picks the engine for a directory that is to be a whole system's root: programs of this host's own kind run in a jail.
+ * @param program a program of that root, if it has any
+ * @throws VivError `NO_ENGINE` if no engine here runs it, or not the one asked for
+ */
+export function chooseRootEngine(asked: EngineName | "auto", { host, boot }: ChoiceInputs): EngineChoice {
+  const { media } = boot;
+  const architecture = media?.kind === "elf" ? media.architecture : undefined;
+  const isNative = architecture === undefined || architecture === host.architecture;
+  if (asked === "hypervisor" || asked === "emulator") {
+    throw new VivError(
+      "NO_ENGINE",
+      `engine ${asked} cannot run a directory yet; leave --engine out, or make a disk image of ${boot.name}`,
+    );
+  }
+  if (host.platform !== "linux") {
+    throw new VivError(
+      "NO_ENGINE",
+      `${boot.name} is a Linux system's directory, which needs a jail on a Linux host; this one is ${host.platform}`,
+    );
+  }
+  if (!isNative) {
+    throw new VivError(
+      "NO_ENGINE",
+      `the programs in ${boot.name} are for ${architecture} and this host is ${host.architecture}; make a disk image of it and run that with --engine emulator`,
+    );
+  }
+  if (asked === "jail") return { engine: "jail", reason: "it was asked for" };
+  return { engine: "jail", reason: `${boot.name} is a directory of programs for this host's own kernel` };
+}

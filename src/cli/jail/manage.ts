@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { jailProcesses, killJail, listJails, removeJail, stopJail } from "../../index.ts";
+import { jailProcesses, killJail, listJails, removeJail, stopService } from "../../index.ts";
 import { exitCode } from "../exit-code.ts";
 
 /** Adds the commands for jails that are there: `ls`, `ps`, `kill`, `stop`, `rm`. */
@@ -33,7 +33,7 @@ export function addJailManageCommands(jail: Command, done: (code: number) => voi
     .argument("<NAME...>", "the jails")
     .option("--grace <seconds>", "time between the two", parseGrace, 10)
     .action(async (names: string[], { grace }: { grace: number }) => {
-      for (const name of names) await stopJail(name, 1000 * grace);
+      for (const name of names) await stopService(name, 1000 * grace);
       done(exitCode.success);
     });
   jail

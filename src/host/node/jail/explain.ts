@@ -1,11 +1,10 @@
 /** Says of a failed operation what it means for the user, and what to do about it. */
-import { closeSync, constants, existsSync, openSync, readSync } from "node:fs";
-import { join } from "node:path";
 import { errnoName } from "../../../engine/jail/errno.ts";
 import { candidates } from "../../../engine/jail/plan/process.ts";
 import { printFailure } from "../../../engine/jail/print.ts";
 import type { Failure } from "../../../engine/jail/program.ts";
 import type { JailSpec } from "../../../engine/jail/spec.ts";
+import { readBelow } from "./users.ts";
 
 const ENOENT = 2;
 const ENOEXEC = 8;
@@ -65,8 +64,10 @@ export function explainFailure(spec: JailSpec, failure: Failure): { code: string
 
 function explainExecution(spec: JailSpec, errno: number, detail: string): { code: string; message: string } {
   const program = spec.command[0]!;
-  const found = candidates(spec).filter((path) => existsSync(join(spec.root, path)));
-  const header = found[0] === undefined ? undefined : readHeader(join(spec.root, found[0]));
+  const found = candidates(spec)
+    .map((path) => readBelow(spec.root, path, 64))
+    .filter((start) => start !== undefined);
+  const header = found[0];
   const machine = header === undefined ? undefined : elfMachine(header);
   if (errno === ENOEXEC && machine !== undefined) {
     return {
@@ -92,23 +93,6 @@ function explainExecution(spec: JailSpec, errno: number, detail: string): { code
   if (errno === EACCES)
     return { code: "EACCES", message: `${program} may not be executed by user ${spec.user.uid} in the jail (${detail})` };
   return { code: errnoName(errno), message: detail };
-}
-
-function readHeader(path: string): Uint8Array | undefined {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-  } catch {
-    return undefined;
-  }
-  try {
-    const bytes = new Uint8Array(64);
-    return bytes.subarray(0, readSync(fd, bytes, 0, 64, 0));
-  } catch {
-    return undefined;
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function elfMachine(bytes: Uint8Array): string | undefined {

@@ -2,7 +2,9 @@
 import { readFileSync, statSync } from "node:fs";
 import { VivError } from "../../../core/errors.ts";
 import type { DeviceSpec, MountSpec } from "../../../engine/jail/spec.ts";
+import { detectMedia, type Media } from "../../../image/detect.ts";
 import { deviceNumber } from "../device-number.ts";
+import { readBelow } from "./users.ts";
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? "EIO";
 
@@ -18,6 +20,20 @@ export function deviceAt(path: string): DeviceSpec {
     throw new VivError("NOT_A_DEVICE", `${path} is not a device; show files and directories with --bind`);
   const { major, minor } = deviceNumber(stat!.rdev);
   return { path, type: stat!.isBlockDevice() ? "b" : "c", major, minor, mode: stat!.mode & 0o777, access: "rw" };
+}
+
+/** A program that is likely in a root directory, as a sample of what its programs are; undefined if none of them is there. */
+export function sampleProgram(root: string): Media | undefined {
+  for (const path of ["bin/sh", "usr/bin/env", "bin/ls", "sbin/init", "bin/busybox"]) {
+    const start = readBelow(root, path, 4096);
+    const media = start === undefined ? undefined : detectMedia(start);
+    if (media?.kind === "elf") return media;
+  }
+  return undefined;
+}
+
+export function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** The JSON of a file. @throws VivError `ENOENT`, `BAD_SPEC` */

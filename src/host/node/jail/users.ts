@@ -1,5 +1,5 @@
 /** Names of users and groups in a jail's own tree. */
-import { closeSync, readFileSync } from "node:fs";
+import { closeSync, fstatSync, readSync } from "node:fs";
 import { VivError } from "../../../core/errors.ts";
 import { addressOf, syscall } from "../ffi/libc.ts";
 
@@ -8,17 +8,28 @@ const O_PATH_DIRECTORY = 0o10000000 | 0o2000000;
 const O_RDONLY_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000;
 const RESOLVE_IN_ROOT_NO_MAGICLINKS = 16n | 2n;
 
-/** Reads a file below a root, following links as the jail would; undefined if it is not there. */
-export function readBelow(root: string, path: string): string | undefined {
+/** Opens a file below a root for reading, following links as the jail would; undefined if it is not there. The caller closes it. */
+function openBelow(root: string, path: string): number | undefined {
   const encode = (text: string) => new TextEncoder().encode(`${text}\0`);
   const directory = syscall("openat", AT_FDCWD, addressOf(encode(root)), O_PATH_DIRECTORY, 0);
   if (directory < 0) return undefined;
   const how = new BigUint64Array([BigInt(O_RDONLY_CLOEXEC_NONBLOCK), 0n, RESOLVE_IN_ROOT_NO_MAGICLINKS]);
   const fd = syscall("openat2", directory, addressOf(encode(path)), addressOf(new Uint8Array(how.buffer)), 24);
   closeSync(directory);
-  if (fd < 0) return undefined;
+  return fd < 0 ? undefined : fd;
+}
+
+/** Reads the first `limit` bytes of a file below a root. */
+export function readBelow(root: string, path: string, limit = 1 << 20): Uint8Array | undefined {
+  const fd = openBelow(root, path);
+  if (fd === undefined) return undefined;
   try {
-    return readFileSync(fd, "utf8");
+    if (!fstatSync(fd).isFile()) return undefined;
+    const bytes = new Uint8Array(limit);
+    let length = 0;
+    for (let count = -1; count !== 0 && length < limit; length += count)
+      count = readSync(fd, bytes, length, limit - length, null);
+    return bytes.subarray(0, length);
   } catch {
     return undefined;
   } finally {
@@ -32,7 +43,8 @@ const isNumber = (text: string) => /^\d{1,10}$/.test(text) && Number(text) <= 0x
 export function resolveUser(root: string, text: string): { uid: number; gid: number; groups: number[]; home?: string } {
   const [user = "", group] = text.split(":");
   const lines = (path: string) =>
-    (readBelow(root, path) ?? "")
+    new TextDecoder()
+      .decode(readBelow(root, path))
       .split("\n")
       .map((line) => line.split(":"))
       .filter((fields) => fields.length > 2);
