@@ -55,7 +55,10 @@ export interface VirtioDevice {
   save(): Record<string, unknown>;
   /** What `load` checks its argument against. */
   readonly stateFields: v.ObjectEntries;
-  /** Takes back what `save` gave, checked; the transport's state is loaded already, RAM perhaps not. */
+  /**
+   * Takes back what `save` gave, checked; the transport's state is loaded already, RAM perhaps not. Every queue that is
+   * ready is notified when the guest goes on.
+   */
   load(state: Record<string, unknown>): void;
 }
 
@@ -72,6 +75,8 @@ export interface VirtioTransport {
   configChanged(): void;
   /** The driver broke a rule that leaves no way on: counted; DEVICE_NEEDS_RESET is set. */
   fail(kind: string): void;
+  /** Notifies the device of a queue again when the guest has had its turn: for a device that has done much at once. */
+  later(queue: VirtQueue): void;
 }
 
 /**
@@ -250,6 +255,7 @@ export class VirtioMmio implements MmioDevice, VirtioTransport, QueueHost {
     this.queueSel = 0;
     this.#driverFeatures = 0n;
     for (const queue of this.queues) queue.reset();
+    this.#postponed.clear();
     this.device.reset();
     this.#irq.set(false);
   }
@@ -293,6 +299,9 @@ export class VirtioMmio implements MmioDevice, VirtioTransport, QueueHost {
     for (const [index, queue] of this.queues.entries()) queue.load(loaded.queues[index]);
     this.device.load(loaded.device);
     this.#irq.set(this.interruptStatus !== 0);
+    // What `later` would have done.
+    this.#postponed.clear();
+    for (const queue of this.queues) if (queue.ready) this.later(queue);
   }
 
   #interrupt(bit: number): void {

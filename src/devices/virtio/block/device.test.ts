@@ -156,6 +156,33 @@ describe("VirtioBlock", () => {
     assert.equal(run([header(type.IN, 0)], [512]).status, 0);
   });
 
+  it("gives the guest its turn when it asks for much at once", () => {
+    let read = 0;
+    const disk = new MemoryDisk(1 << 12);
+    disk.read = (_offset, into) => {
+      read += into.length;
+    };
+    const { bench, queue } = start(disk);
+    const request = queue.add([header(type.IN, 0)], [1 << 20, 1]);
+    for (let i = 1; i < 200; i++) queue.push(request.head);
+    queue.kick();
+    assert.equal(read, 64 << 20);
+    queue.kick();
+    assert.equal(read, 128 << 20);
+    const other = new Bench(new VirtioBlock(disk));
+    other.mmio.load(bench.mmio.save());
+    other.ram.bytes.set(bench.ram.bytes);
+    other.clock.advance(10_000);
+    assert.equal(read, 192 << 20);
+    read = 128 << 20;
+    bench.clock.advance(10_000);
+    assert.equal(read, 192 << 20);
+    bench.clock.advance(10_000);
+    assert.equal(read, 200 << 20);
+    assert.equal(bench.clock.pending, 0);
+    assert.equal(queue.view(queue.used, 4).getUint16(2, true), 200);
+  });
+
   it("tells the guest once of a batch", () => {
     const { bench, queue } = start(new MemoryDisk(64));
     queue.interruptAfter(1);

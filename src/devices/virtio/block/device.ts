@@ -30,6 +30,8 @@ const idSize = 20;
 const rangeSize = 16;
 /** Bytes that go to the backend at once. */
 const transferLimit = 1 << 20;
+/** Bytes that are moved before the guest gets its turn: it can ask for terabytes with one notification. */
+const turnLimit = 1 << 26;
 /** A segment at least this long goes to the backend as it lies in RAM; shorter ones are gathered into one transfer. */
 const directLimit = 1 << 16;
 
@@ -67,6 +69,8 @@ export class VirtioBlock implements VirtioDevice {
   #bounce: Uint8Array | undefined;
   /** What the backend is working on, requests from before a reset included. */
   readonly #inFlight = new Set<Request>();
+  /** Bytes moved since the guest had its turn. */
+  #moved = 0;
   /** Loaded, not begun yet. */
   #restart: number[] = [];
   #transport!: VirtioTransport;
@@ -98,8 +102,8 @@ export class VirtioBlock implements VirtioDevice {
     blockConfig.write(this, offset, size, value);
   }
 
-  notify(queue: VirtQueue): void {
-    queue.drain(this.#serve);
+  notify(): void {
+    this.#drain();
   }
 
   reset(): void {
@@ -128,13 +132,21 @@ export class VirtioBlock implements VirtioDevice {
         if (chain !== undefined) this.#begin(chain);
       }
       this.#queue.publish();
-      this.#queue.drain(this.#serve);
     });
+  }
+
+  #drain(): void {
+    this.#moved = 0;
+    this.#queue.drain(this.#serve);
   }
 
   readonly #serve = (chain: Chain): Handled => {
     // As many as there can be chains; the others wait, so that a guest cannot pile up work by resetting the device.
     if (this.#inFlight.size >= queueSize) return "stop";
+    if (this.#moved >= turnLimit) {
+      this.#transport.later(this.#queue);
+      return "stop";
+    }
     return this.#begin(chain);
   };
 
@@ -253,6 +265,7 @@ export class VirtioBlock implements VirtioDevice {
 
   #nextRange(request: Request): Promise<void> | undefined {
     const { offset, length } = request.ranges[request.position++];
+    this.#moved += length;
     const zeroes = request.type === requestType.WRITE_ZEROES;
     const waiting = zeroes ? this.#backend.writeZeroes(offset, length) : this.#backend.discard!(offset, length);
     return waiting instanceof Promise ? waiting : undefined;
@@ -264,6 +277,7 @@ export class VirtioBlock implements VirtioDevice {
     const { dma } = this.#transport;
     const offset = request.offset + position;
     const rest = Math.min(request.length - position, transferLimit);
+    this.#moved += rest;
     if (request.type === requestType.IN) {
       const piece = wholeSectors(chain.writableView(dma, position, rest), rest);
       const into = piece ?? this.#gather(rest);
@@ -303,7 +317,7 @@ export class VirtioBlock implements VirtioDevice {
         this.#queue.publish();
       }
       // Others may have waited for this one to end.
-      if (this.#transport.running) this.#queue.drain(this.#serve);
+      if (this.#transport.running) this.#drain();
     };
     waiting.then(
       () => goOn(undefined),

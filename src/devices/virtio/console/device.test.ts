@@ -164,6 +164,25 @@ describe("VirtioConsole with one console", () => {
     assert.equal(guest.queue(1).takeUsed().length, 2);
   });
 
+  it("gives the guest its turn when it sends much at once", () => {
+    const { host, guest, bench } = single();
+    let taken = 0;
+    host.write = (bytes) => {
+      taken += bytes.length;
+      return bytes.length;
+    };
+    const queue = guest.queue(1);
+    const { head } = queue.add([new Uint8Array(3 << 20)]);
+    for (let i = 1; i < 11; i++) queue.push(head);
+    queue.kick();
+    assert.equal(taken, 16 << 20);
+    bench.clock.advance(10_000);
+    assert.equal(taken, 32 << 20);
+    bench.clock.advance(10_000);
+    assert.equal(taken, 33 << 20);
+    assert.equal(bench.clock.pending, 0);
+  });
+
   it("writes in an emergency, before there is a driver", () => {
     const host = new Host();
     const bench = new Bench(new VirtioConsole([{ backend: host }]));
@@ -182,7 +201,7 @@ describe("VirtioConsole with one console", () => {
     checkStateRefusals(bench.mmio);
     assert.equal(device.ports[0].push(encode("x")), 0);
     to.ram.bytes.set(bench.ram.bytes);
-    to.clock.advance(0);
+    to.clock.advance(10_000);
     assert.equal(host.text + other.text, "abcd");
     assert.deepEqual(other.log, ["opened"]);
   });

@@ -3,6 +3,11 @@ import type { Chain } from "../chain.ts";
 import type { VirtioTransport } from "../mmio.ts";
 import type { Handled, VirtQueue } from "../queue.ts";
 
+/** Bytes that are sent before the guest gets its turn: it can ask for terabytes with one notification. */
+const turnLimit = 1 << 24;
+/** Bytes given to the backend at once. */
+const writeLimit = 1 << 20;
+
 /** The host's side of a port. */
 export interface ConsoleBackend extends CharacterBackend {
   /** The guest has opened or closed its side; input is taken only while it is open. */
@@ -43,6 +48,8 @@ export class ConsolePort implements CharacterPort {
   #guestOpen = false;
   /** Bytes of the first available chain that the backend has taken. */
   sent = 0;
+  /** Bytes that may yet be sent in this turn. */
+  #turn = 0;
   #pushedBack = false;
   /** A state was loaded, and RAM may not be there yet. */
   #restoring = false;
@@ -88,7 +95,8 @@ export class ConsolePort implements CharacterPort {
     if (!this.hostOpen) return;
     this.hostOpen = false;
     this.#host.announce(this);
-    this.#drop();
+    // With nobody there, what waits to be sent is dropped and the guest goes on.
+    this.resume();
   }
 
   push(bytes: Uint8Array): number {
@@ -102,6 +110,7 @@ export class ConsolePort implements CharacterPort {
   }
 
   resume(): void {
+    this.#turn = turnLimit;
     this.transmitQueue.drain(this.#send);
   }
 
@@ -146,7 +155,6 @@ export class ConsolePort implements CharacterPort {
     if (!this.#restoring) return;
     this.#restoring = false;
     if (this.#guestOpen) this.#backend.guestOpened?.(true);
-    this.resume();
     this.offerRoom();
   }
 
@@ -162,10 +170,15 @@ export class ConsolePort implements CharacterPort {
   readonly #send = (chain: Chain): Handled => {
     const { dma } = this.#host.transport;
     while (this.hostOpen && this.sent < chain.readable) {
-      const view = chain.readableView(dma, this.sent, chain.readable);
+      if (this.#turn <= 0) {
+        this.#host.transport.later(this.transmitQueue);
+        return "stop";
+      }
+      const view = chain.readableView(dma, this.sent, writeLimit);
       if (view === undefined) break;
       const taken = this.#backend.write(view);
       this.sent += taken;
+      this.#turn -= taken;
       if (taken < view.length) return "stop";
     }
     this.sent = 0;
@@ -175,10 +188,5 @@ export class ConsolePort implements CharacterPort {
 
   #takesInput(): boolean {
     return this.hostOpen && this.#guestOpen && !this.#restoring && !this.#host.announcing(this);
-  }
-
-  /** With nobody there, what waits to be sent is dropped and the guest goes on. */
-  #drop(): void {
-    this.transmitQueue.drain(this.#send);
   }
 }
