@@ -60,6 +60,7 @@ export const fail = (error: SbiError): SbiResult => ({ error });
 
 /** Names of the CSRs that calls and the start of a kernel in S-mode touch (Priv. spec, chapter 2.2). */
 export const csr = {
+  scounteren: 0x106,
   stimecmp: 0x14d,
   mstatus: 0x300,
   medeleg: 0x302,

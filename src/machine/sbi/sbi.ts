@@ -67,6 +67,8 @@ export const supervisorState: readonly (readonly [number: number, value: bigint]
   [csr.mie, 0n],
   // cycle, time, instret and the hpmcounters.
   [csr.mcounteren, 0xffff_ffffn],
+  // cycle, time and instret for user programs too: as OpenSBI does, and Linux relies on it (its vDSO reads time).
+  [csr.scounteren, 7n],
   [csr.mcountinhibit, 0n],
   // STCE (Sstc), PBMTE (Svpbmt), ADUE (Svadu), CBZE and CBCFE (Zicboz, Zicbom), CBIE = invalidate.
   [csr.menvcfg, (1n << 63n) | (1n << 62n) | (1n << 61n) | 0xf0n],
