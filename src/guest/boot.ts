@@ -96,9 +96,19 @@ export function openDisks(spec: GuestSpec, host: Host): Disk[] {
   return disks;
 }
 
-/** The command line of the embedded guest (guests/linux-riscv64/README.md). */
+/**
+ * The command line of the embedded guest (guests/linux-riscv64/README.md). Linux loses what it printed before hvc0 is there,
+ * unless an early console has shown it.
+ */
 function embeddedCommandLine(spec: GuestSpec): string {
-  const words = ["console=hvc0", "panic=-1", spec.verbose ? "" : "quiet", `TERM=${spec.terminal.type}`, spec.boot.append ?? ""];
+  const words = [
+    "console=hvc0",
+    "earlycon=sbi",
+    "panic=-1",
+    spec.verbose ? "" : "quiet",
+    `TERM=${spec.terminal.type}`,
+    spec.boot.append ?? "",
+  ];
   return words.filter((word) => word !== "").join(" ");
 }
 

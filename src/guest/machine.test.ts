@@ -166,7 +166,7 @@ test("a command's streams and status come back, whatever its console says", asyn
   assert.match(machine.console.tail(), /Linux version/);
   const { boot, console } = vms[0].setup;
   assert.equal(console.device, "virtio-console");
-  assert.equal(boot.append, "console=hvc0 panic=-1 quiet TERM=linux");
+  assert.equal(boot.append, "console=hvc0 earlycon=sbi panic=-1 quiet TERM=linux");
   const initrd = boot.initrd?.content as Uint8Array;
   const start = Buffer.from(initrd).lastIndexOf("070701", Buffer.from(initrd).indexOf("viv/command"));
   assert.equal(readCpio(initrd.subarray(start))[0].path, "viv/command");

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { writeSync } from "node:fs";
 import { type EscapeCommand, EscapeKeyFilter } from "./escape-key.ts";
 import { TerminalModes } from "./terminal-modes.ts";
@@ -95,6 +96,8 @@ export class Terminal {
     } catch (error) {
       if (raw) throw error;
     }
+    // Node's raw mode still makes "\r\n" of "\n", with which a guest's editor means one line down in the same column.
+    if (raw) spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
   }
 
   async #show(output: AsyncIterable<Uint8Array>): Promise<void> {

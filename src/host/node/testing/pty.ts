@@ -16,7 +16,9 @@ if pid == 0:
     for fd in (0, 1, 2): os.dup2(slave, fd)
     os.closerange(3, 64)
     os.execvp(sys.argv[1], sys.argv[1:])
-def raw(): return not termios.tcgetattr(slave)[3] & (termios.ICANON | termios.ECHO | termios.ISIG)
+def raw():
+    flags = termios.tcgetattr(slave)
+    return not (flags[3] & (termios.ICANON | termios.ECHO | termios.ISIG) or flags[1] & termios.OPOST)
 sources, status, control = [0, master, 3], None, b""
 while True:
     ready = select.select(sources, [], [], 0.05)[0]
@@ -34,6 +36,7 @@ while True:
             words = line.decode().split()
             if words[0] == "resize": resize(int(words[1]), int(words[2]))
             elif words[0] == "kill": os.kill(pid, int(words[1]))
+            elif words[0] == "cook": termios.tcsetattr(slave, termios.TCSANOW, before)
             elif words[0] == "raw": os.write(4, (json.dumps(raw()) + "\\n").encode())
     if status is None:
         done, code = os.waitpid(pid, os.WNOHANG)
@@ -90,7 +93,12 @@ export class Pty {
     this.#control(`kill ${signal}`);
   }
 
-  /** Whether keys go to the program one by one, Ctrl-C included. */
+  /** Sets the terminal as it was at first, as a shell does that stops a program. */
+  cook(): void {
+    this.#control("cook");
+  }
+
+  /** Whether keys go to the program one by one, Ctrl-C included, and its output to the terminal as it is. */
   async isRaw(): Promise<boolean> {
     this.#control("raw");
     return JSON.parse(await this.#report()) as boolean;
@@ -114,6 +122,11 @@ export class Pty {
     const result = JSON.parse(await this.#report()) as { status: number; restored: boolean };
     while (!this.#closed) await this.#change();
     return result;
+  }
+
+  /** Ends it with all that runs on it, if it still does. */
+  close(): void {
+    this.#child.kill();
   }
 
   async #report(): Promise<string> {
