@@ -185,7 +185,7 @@ function enter(e: Emitter, r: RoundingMode) {
 }
 
 /** Zfa's constants (table "Immediate values for FLI"), as doubles, indexed by the rs1 field; entry 1 is the least normal number of the format. */
-const constants = [
+export const fliConstants = [
   -1,
   0,
   2 ** -16,
@@ -224,7 +224,7 @@ function loadImmediate(e: Emitter, suffix: "s" | "d", k: Immediate, D: F): void 
   const bits = new DataView(new ArrayBuffer(8));
   const value = e.i64.local();
   e.block((done) => {
-    for (const [index, constant] of constants.entries()) {
+    for (const [index, constant] of fliConstants.entries()) {
       let word: bigint;
       if (suffix === "d") {
         bits.setFloat64(0, index === 1 ? 2 ** -1022 : constant);
@@ -234,7 +234,7 @@ function loadImmediate(e: Emitter, suffix: "s" | "d", k: Immediate, D: F): void 
         word = index === 31 ? 0x7fc0_0000n : BigInt(bits.getUint32(0));
       }
       e.set(value, e.i64.const(word));
-      if (index < constants.length - 1) e.brIf(done, e.i32.eq(e.imm32(k), e.i32.const(index)));
+      if (index < fliConstants.length - 1) e.brIf(done, e.i32.eq(e.imm32(k), e.i32.const(index)));
     }
   });
   if (suffix === "d") e.setF(D, e.get(value));
