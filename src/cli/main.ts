@@ -6,6 +6,7 @@ import { addJailManageCommands } from "./jail/manage.ts";
 import { addJailExecCommand, addJailRunCommand } from "./jail/run.ts";
 import { addJailServiceCommands } from "./jail/service.ts";
 import { addRunCommand } from "./run.ts";
+import { addSelftestCommand } from "./selftest.ts";
 import { addTreeCommand } from "./tree.ts";
 
 /** Runs `viv` with the arguments given (without those of Node) and returns its exit code. */
@@ -36,6 +37,7 @@ export async function main(args: readonly string[]): Promise<number> {
   addJailManageCommands(jail, done);
   addImprisonCommands(jail, done);
   addTreeCommand(program, done);
+  addSelftestCommand(program, done);
   try {
     await program.parseAsync(ours.length === 0 ? ["--help"] : ours, { from: "user" });
   } catch (error) {

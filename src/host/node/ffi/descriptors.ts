@@ -1,5 +1,5 @@
 /** Descriptors that Node's own API cannot make. */
-import { closeSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { addressOf, mustSyscall, syscall, whenReadable } from "./libc.ts";
 
 const EINTR = 4;
@@ -93,4 +93,14 @@ export async function readToEnd(fd: number, limit: number): Promise<Uint8Array> 
 
 export function closeAll(fds: Iterable<number>): void {
   for (const fd of fds) closeSync(fd);
+}
+
+/** A pair of terminals of this host. The caller closes both. */
+export function openTerminalPair(): { readonly master: number; readonly slave: number } {
+  const TIOCSPTLCK = 0x40045431;
+  const TIOCGPTPEER = 0x5441;
+  const O_RDWR_NOCTTY_CLOEXEC = 2 | 0o400 | O_CLOEXEC;
+  const master = openSync("/dev/ptmx", O_RDWR_NOCTTY_CLOEXEC);
+  mustSyscall("unlocking a terminal", "ioctl", master, TIOCSPTLCK, addressOf(new Uint8Array(4)));
+  return { master, slave: mustSyscall("opening a terminal", "ioctl", master, TIOCGPTPEER, O_RDWR_NOCTTY_CLOEXEC) };
 }
