@@ -31,6 +31,7 @@ export type { GuestInput, GuestOutput } from "./guest/streams.ts";
 export { escapeHelp } from "./host/node/escape-key.ts";
 export { closureOf, type HostClosureRequest } from "./host/node/imprison/closure.ts";
 export { type MakeOptions, type MakeProgress, type MakeResult, makeJail } from "./host/node/imprison/make.ts";
+export { checkHost, type HostCheck } from "./host/node/jail/check.ts";
 export { type AttemptResult, type EscapeResult, tryEscapes } from "./host/node/jail/escapes.ts";
 export { attend } from "./host/node/jail/foreground.ts";
 export { completeMounts, deviceAt, isDirectory, readProfile } from "./host/node/jail/inputs.ts";

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { VivError, version } from "../index.ts";
 import { exitCode, signalExitCode } from "./exit-code.ts";
+import { addHostCommand } from "./host.ts";
 import { addImprisonCommands } from "./jail/imprison.ts";
 import { addJailManageCommands } from "./jail/manage.ts";
 import { addJailExecCommand, addJailRunCommand } from "./jail/run.ts";
@@ -37,6 +38,7 @@ export async function main(args: readonly string[]): Promise<number> {
   addJailManageCommands(jail, done);
   addImprisonCommands(jail, done);
   addTreeCommand(program, done);
+  addHostCommand(program, done);
   addSelftestCommand(program, done);
   try {
     await program.parseAsync(ours.length === 0 ? ["--help"] : ours, { from: "user" });
