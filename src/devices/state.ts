@@ -44,9 +44,6 @@ export function unsigned(bits: 1 | 2 | 3 | 4 | 5 | 8 | 16 | 32) {
 /** Guest time or a count: a whole number that a double holds exactly. */
 export const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
-/** A whole number that may be negative. */
-export const integer = v.pipe(v.number(), v.safeInteger());
-
 /** 64 bits, written as `0x` and hexadecimal digits: plain data has no larger integers. */
 export const unsigned64 = v.pipe(
   v.string(),

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import type { Clock, DeviceState, Irq, MmioDevice } from "../ports.ts";
 import { Misuse, type RegisterTable } from "../registers.ts";
-import { array, checkState, hex64, integer, unsigned64 } from "../state.ts";
+import { array, checkState, hex64, unsigned64, whole } from "../state.ts";
 import { aclintRegisters, aclintSize } from "./registers.ts";
 
 /** Nanoseconds of a tick: the timebase of QEMU's `virt` board is 10 MHz. */
@@ -136,7 +136,7 @@ export class Aclint implements MmioDevice {
 
 function fields(harts: number) {
   return {
-    mtime: v.pipe(integer, v.minValue(0)),
+    mtime: whole,
     msip: array(harts, 1),
     mtimecmp: v.pipe(v.array(unsigned64), v.length(harts)),
   };

@@ -3,8 +3,6 @@ import type { Aclint } from "./device.ts";
 
 /** Bytes of address space, as QEMU's `virt` board maps it. */
 export const aclintSize = 0x10000;
-/** More would let `msip` run into `mtimecmp`. */
-export const maxHarts = 4095;
 
 /** The layout of SiFive's CLINT, which RISC-V ACLINT 1.0 (chapters 2 and 3) keeps for its MSWI and MTIMER devices. */
 export function aclintRegisters(harts: number): RegisterTable<Aclint> {
