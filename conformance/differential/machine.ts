@@ -1,5 +1,5 @@
 /** Our machine as a contender: the blob is its firmware. */
-import { riscv64Harts } from "../../src/engine/emulator/riscv64-hart.ts";
+import { riscv64HartFactory, type Tier } from "../../src/engine/emulator/riscv64-hart.ts";
 import * as host from "../../src/host/node/machine-host.ts";
 import { Machine } from "../../src/machine/machine.ts";
 import { type Blob, skipTo } from "./blob.ts";
@@ -9,22 +9,23 @@ import { header, headerBase, ramBase, ramSize, resultSize } from "./layout.ts";
 /** Milliseconds without progress after which a case counts as hanging. */
 const patience = 3000;
 
-export function ourMachine(): Contender {
+/** @param tier 0: interpreted; 1: all code translated */
+export function ourMachine(tier: Tier): Contender {
   return {
-    name: "ours",
+    name: `tier ${tier}`,
     async run(blob) {
       const results = new Uint8Array(blob.results.length);
-      for (let first = 0; first < blob.count; ) first = await runFrom(blob, first, results);
+      for (let first = 0; first < blob.count; ) first = await runFrom(tier, blob, first, results);
       return results;
     },
   };
 }
 
 /** Runs cases from `first` until all are done or one hangs; returns the case to go on with. */
-async function runFrom(blob: Blob, first: number, results: Uint8Array): Promise<number> {
+async function runFrom(tier: Tier, blob: Blob, first: number, results: Uint8Array): Promise<number> {
   const machine = new Machine({
     host,
-    harts: riscv64Harts,
+    harts: riscv64HartFactory({ tier }),
     memorySize: ramSize,
     boot: { firmware: { name: "cases", content: { kind: "raw", bytes: skipTo(blob, first) } } },
     backends: { serial: { write: (bytes) => bytes.length }, virtio: [] },
