@@ -231,6 +231,12 @@ export const avoided: readonly { what: string; right: "both" | "ours"; reason: s
     section: "Unpriv. spec, Zfa, Round-to-Integer Instructions",
   },
   {
+    what: "ebreak that runs unchanged at another virtual address of the same physical page",
+    right: "ours",
+    reason: "QEMU reports the address for which it translated it first",
+    section: "Priv. spec, Machine Trap Value Register",
+  },
+  {
     what: "cache-block operations whose address is not that of a block, where they fault",
     right: "ours",
     reason: "QEMU puts the address of the block into stval and mtval, not the value of rs1",

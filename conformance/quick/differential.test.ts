@@ -23,7 +23,8 @@ async function againstGoldens(tier: 0 | 1): Promise<void> {
   const stale = groups.filter(({ name }, i) => goldens.get(name)?.input !== hashCases(lists[i])).map(({ name }) => name);
   assert.deepEqual(stale, [], "these groups have other cases than QEMU ran: npm run conform -- differential --accept");
   assert.equal(goldens.size, groups.length, "golden.txt has groups that are gone: npm run conform -- differential --accept");
-  const results = await ourMachine(tier).run(makeBlob(lists.flat()));
+  const ours = ourMachine(tier);
+  const results = await ours.run(makeBlob(lists.flat()));
   const wrong: string[] = [];
   let first = 0;
   for (const [i, { name }] of groups.entries()) {
@@ -35,6 +36,11 @@ async function againstGoldens(tier: 0 | 1): Promise<void> {
     wrong.slice(0, 20),
     [],
     `${wrong.length} of ${first} cases differ; npm run conform -- differential --case ID explains one`,
+  );
+  const { instructions, translated } = ours.counts;
+  assert.ok(
+    tier === 0 ? translated === 0 : translated > instructions / 2,
+    `${translated} of ${instructions} instructions translated`,
   );
 }
 
