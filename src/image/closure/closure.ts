@@ -129,6 +129,7 @@ class Builder {
   private readonly activeRules: readonly Rule[];
   private readonly preload: readonly string[];
   private debian: DebianPackages | undefined;
+  private readonly listed = new Map<string, readonly string[]>();
 
   constructor(fs: FileSystem, request: ClosureRequest) {
     this.fs = fs;
@@ -337,6 +338,7 @@ class Builder {
     const script = parseScript(head);
     if (script !== undefined) {
       this.runScript(task, script.interpreter, script.program);
+      this.matchProgram(task, undefined);
       return;
     }
     const elf = this.elf(task.file.path);
@@ -463,11 +465,16 @@ class Builder {
   }
 
   /** Files that a runtime's rule needs of a package: without documentation; none where it is not installed. */
-  private packageFiles(name: string, triplet: string | undefined): string[] {
-    const item = this.packages.find(`${name}:${debianArchitectures[triplet ?? ""] ?? "any"}`);
-    return item === undefined
-      ? []
-      : this.packages.files(item).filter((path) => !/^\/usr\/share\/(doc|man|lintian|locale)(\/|$)/.test(path));
+  private packageFiles(name: string, triplet: string | undefined): readonly string[] {
+    const key = `${name}:${debianArchitectures[triplet ?? ""] ?? "any"}`;
+    let files = this.listed.get(key);
+    if (files === undefined) {
+      const item = this.packages.find(key);
+      const all = item === undefined ? [] : this.packages.files(item);
+      files = all.filter((path) => !/^\/usr\/share\/(doc|man|lintian|locale)(\/|$)/.test(path));
+      this.listed.set(key, files);
+    }
+    return files;
   }
 
   private missing(
@@ -484,7 +491,7 @@ class Builder {
     this.problem("MISSING_LIBRARY", required, name, loader.file.path, message);
   }
 
-  private matchProgram(task: Task, process: Process): void {
+  private matchProgram(task: Task, process: Process | undefined): void {
     for (const path of new Set([task.path, task.file.path])) {
       this.match((rule) => rule.when.program?.exec(baseName(path)) ?? undefined, path, task.file, process);
     }
@@ -560,9 +567,9 @@ class Builder {
     } else if (need.expand === "imports") {
       for (const item of importedFiles(this.resolver, file.path)) this.includeAndInspect(item, reason(item), process);
     }
-    if (need.package !== undefined && once(`package ${need.package}`)) {
+    if (need.package !== undefined) {
       const listed = this.packageFiles(need.package, triplets[0]);
-      for (const item of listed) this.includeAndInspect(item, reason(item), process);
+      if (once(`package ${need.package}`)) for (const item of listed) this.includeAndInspect(item, reason(item), process);
       if (listed.length > 0) return;
     }
     if (need.path === undefined) return;

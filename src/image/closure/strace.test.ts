@@ -16,6 +16,10 @@ openat(AT_FDCWD<${hex("/usr")}>, "${hex("gone")}", O_RDONLY) = -1 ENOENT (No suc
 openat(AT_FDCWD<${hex("/usr")}>, "${hex("made")}", O_RDWR|O_CREAT, 0666) = 7<${hex("/usr/made")}>
 openat(AT_FDCWD<${hex("/usr")}>, "${hex("made")}", O_RDONLY) = 7<${hex("/usr/made")}>
 openat(AT_FDCWD<${hex("/usr")}>, "${hex("/proc/self/maps")}", O_RDONLY) = 8<${hex("/proc/9/maps")}>
+renameat(AT_FDCWD<${hex("/usr")}>, "${hex("a")}", AT_FDCWD<${hex("/usr")}>, "${hex("b")}") = 0
+rename("${hex("/usr/c")}", "${hex("/usr/d")}") = 0
+openat(AT_FDCWD<${hex("/usr")}>, "${hex("b")}", O_RDONLY) = 8<${hex("/usr/b")}>
+openat(AT_FDCWD<${hex("/usr")}>, "${hex("d")}", O_RDONLY) = 8<${hex("/usr/d")}>
 +++ exited with 0 +++
 `;
   const uses = parseTrace(text, "/tmp");

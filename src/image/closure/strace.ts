@@ -14,6 +14,7 @@ export interface FileUse {
 
 const line = /^(\w+)\((.*)\)\s+= (-?\d+|\?)(?:<([^>]*)>)?(?: (E[A-Z]+))?/;
 const firstPath = /^(?:(?:AT_FDCWD|\d+)(?:<([^>]*)>)?, )?"((?:\\x[0-9a-f]{2})*)"/;
+const lastPath = /(?:(?:AT_FDCWD|\d+)(?:<([^>]*)>)?, )?"((?:\\x[0-9a-f]{2})*)"(?:, [\w|]+)?$/;
 
 /**
  * Reads what `strace -xx -y -e trace=%file,chroot` wrote of one process.
@@ -41,6 +42,15 @@ export function parseTrace(text: string, directory: string, jail?: string): File
     if (path[1] !== undefined && args.startsWith("AT_FDCWD")) current = base;
     const absolute = name.startsWith("/") ? name : `${base === "/" ? "" : base}/${name}`;
     if (call === "chdir" && result === "0") current = absolute;
+    if (/^(rename|link)/.test(call) && result === "0") {
+      // What is moved or linked into a place was made by the program.
+      const last = lastPath.exec(args);
+      const target = last === null ? "" : unhex(last[2]);
+      const from = last?.[1] === undefined ? current : inJail(unhex(last[1]), jail);
+      const made = target.startsWith("/") ? target : `${from === "/" ? "" : from}/${target}`;
+      uses.push({ call: "open", path: made, resolved: undefined, result: "done", write: true });
+      continue;
+    }
     const kind = /^(open|openat|openat2|creat)$/.test(call) ? "open" : /^execve(at)?$/.test(call) ? "execute" : undefined;
     if (kind === undefined || name === "") continue;
     uses.push({
