@@ -1,3 +1,4 @@
+import { probeFusedMultiplyAdd } from "../../float/host.ts";
 import { beginRegionModule, type CalledFunctions, translatorTables } from "../../isa/riscv64/core.ts";
 import { special } from "../../isa/riscv64/handlers.ts";
 import { hotness, layout, recordPage, regionEntry } from "../../isa/riscv64/layout.ts";
@@ -9,6 +10,12 @@ import { type WasmMemory, type WasmTable, webAssembly } from "../../wasm/webasse
 export const defaultThreshold = 1500;
 /** A module is made of so many regions at once, or of fewer after so many runs of the hart: each module has its costs. */
 const batch = { regions: 16, runs: 12 } as const;
+
+let fusedMultiplyAdd: boolean | undefined;
+function hostFusesMultiplyAdd(): boolean {
+  fusedMultiplyAdd ??= probeFusedMultiplyAdd();
+  return fusedMultiplyAdd;
+}
 
 /** Counts, for reports. */
 export interface TranslationStats {
@@ -76,14 +83,14 @@ export class CodeCache {
       this.stats.instructions += region.instructionCount;
     }
     if (regions.length === 0) return;
-    const uses = new Set<string>();
+    const uses = new Set<string>(["hart.fillTlb"]);
     for (const { blocks } of regions) {
       for (const { instructions } of blocks) {
         for (const { handler } of instructions) for (const path of called.get(handler.instruction) ?? []) uses.add(path);
       }
     }
     const { module, functions } = beginRegionModule(uses);
-    const emitter = new TranslatorEmitter(functions, layout);
+    const emitter = new TranslatorEmitter(functions, layout, hostFusesMultiplyAdd());
     for (const [index, region] of regions.entries()) {
       const func = module.declare(`r${index}`, regionType.params, regionType.results);
       former.emit(region, emitter);

@@ -40,7 +40,7 @@ export function buildHartModule(): Uint8Array<ArrayBuffer> {
   for (const func of [run, flushTlb, flushTranslations, updateContext, csrRead, csrWrite, forgetCode]) {
     module.export(func.name, func);
   }
-  eachFunction(float, "float", (func, path) => module.export(path, func));
+  eachFunction({ fillTlb: declared.fillTlb, float }, "hart", (func, path) => module.export(path, func));
   return module.toBytes();
 }
 
@@ -71,16 +71,20 @@ export function beginRegionModule(uses: ReadonlySet<string>): { module: ModuleBu
         return [name, uses.has(at) ? module.importFunction("hart", at, entry.params, entry.results) : undefined];
       }),
     );
-  return { module, functions: { float: copy(floatShape(), "float") } as unknown as Functions };
+  return { module, functions: copy(callable(), "hart") as unknown as Functions };
 }
 
 /** Paths of the functions that an instruction calls. */
 export type CalledFunctions = ReadonlyMap<Instruction, readonly string[]>;
 
-let shape: object | undefined;
-/** The tree of float functions, for their names and types. */
-function floatShape(): object {
-  shape ??= createFloat(new ModuleBuilder(), { flags: { flagsAddress: layout.state.fflags } });
+let shape: { readonly fillTlb: Func; readonly float: FloatFunctions } | undefined;
+/** The functions that regions may call, for their names and types. */
+function callable() {
+  if (shape === undefined) {
+    const module = new ModuleBuilder();
+    const { fillTlb } = declareFunctions(module);
+    shape = { fillTlb, float: createFloat(module, { flags: { flagsAddress: layout.state.fflags } }) };
+  }
   return shape;
 }
 
@@ -88,10 +92,10 @@ function floatShape(): object {
 export function translatorTables(): { handlers: HandlerTable; traits: Traits; called: CalledFunctions } {
   const module = new ModuleBuilder();
   const ports = importPorts(module);
-  const core: Core = { module, ports, functions: { ...declareFunctions(module), float: floatShape() as FloatFunctions } };
+  const core: Core = { module, ports, functions: { ...declareFunctions(module), float: callable().float } };
   const traits = findTraits(core, layout, instructions);
   const paths = new Map<Func, string>();
-  eachFunction(core.functions.float, "float", (func, path) => paths.set(func, path));
+  eachFunction(core.functions.float, "hart.float", (func, path) => paths.set(func, path));
   const called = new Map<Instruction, string[]>();
   for (const [instruction, functions] of traits.calls) {
     called.set(

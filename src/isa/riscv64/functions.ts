@@ -43,6 +43,11 @@ export function declareFunctions(module: ModuleBuilder) {
     loadSlow: module.declare("loadSlow", ["i64", "i32"], ["i64"]),
     /** (address, log2 of bytes, value). */
     storeSlow: module.declare("storeSlow", ["i64", "i32", "i64"], []),
+    /**
+     * (address, bytes, access) -> offset in memory of what translated code is about to read or write, and the TLB knows it then;
+     * 0, with no trap pending, where that takes more: devices, faults, page boundaries, code.
+     */
+    fillTlb: module.declare("fillTlb", ["i64", "i32", "i32"], ["i32"]),
     /** (address, bytes) -> offset in memory for an atomic operation. */
     amoAddress: module.declare("amoAddress", ["i64", "i32"], ["i32"]),
     /** (offset in memory): a store is about to happen there, see to it that code decoded from its page is forgotten. */

@@ -29,6 +29,12 @@ export const fetchTlb = {
 } as const;
 
 /**
+ * Cache of page walks: address without its low 21 bits to the physical address of the last-level page table. Entries are a tag
+ * (i64, the address shifted right by 21) and the table (i64).
+ */
+export const walkCache = { entries: 1024, entrySize: 16, tag: 0, table: 8 } as const;
+
+/**
  * A page of decoded records: a header below the address that names the page, 2048 records (one for each possible start of an
  * instruction), and two more that lead on to the next page.
  */
@@ -98,6 +104,7 @@ export interface Layout {
   readonly csrIndex: number;
   readonly dataTlb: number;
   readonly fetchTlb: number;
+  readonly walkCache: number;
   readonly pages: number;
   readonly recordPages: number;
   readonly recordPageCount: number;
@@ -126,7 +133,8 @@ const state = layOutState(0x1000);
 const csrIndex = align(state.end, 4096);
 const dataTlbAt = align(csrIndex + 4096, 65536);
 const fetchTlbAt = dataTlbAt + dataTlb.bankSize * dataTlb.bankCount;
-const pages = fetchTlbAt + fetchTlb.bankSize * fetchTlb.bankCount;
+const walkCacheAt = fetchTlbAt + fetchTlb.bankSize * fetchTlb.bankCount;
+const pages = walkCacheAt + walkCache.entries * walkCache.entrySize;
 const regions = pages + mostPages * pageEntry.size;
 const counters = regions + regionEntry.size * regionEntry.count;
 const hotQueue = counters + hotness.counters * 4;
@@ -144,6 +152,7 @@ export const layout: Layout = {
   csrIndex,
   dataTlb: dataTlbAt,
   fetchTlb: fetchTlbAt,
+  walkCache: walkCacheAt,
   pages,
   recordPages,
   recordPageCount,

@@ -1,7 +1,7 @@
 import type { FunctionBuilder } from "../../wasm/function.ts";
 import type { I32, I64, Local } from "../../wasm/types.ts";
 import { access, type Core } from "./functions.ts";
-import { dataTlb, fetchTlb, type Layout, pageEntry, pageIndex, recordPage } from "./layout.ts";
+import { dataTlb, fetchTlb, type Layout, pageEntry, pageIndex, recordPage, walkCache } from "./layout.ts";
 import { status } from "./mstatus.ts";
 import { walkFlag } from "./state.ts";
 
@@ -70,6 +70,15 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
     );
   });
 
+  const walkCacheSlot = (f: FunctionBuilder, address: Local<"i64">) =>
+    f.i32.add(
+      f.i32.const(layout.walkCache),
+      f.i32.and(
+        f.i32.wrapI64(f.i64.shrU(f.get(address), f.i64.const(21 - 4))),
+        f.i32.const((walkCache.entries - 1) * walkCache.entrySize),
+      ),
+    );
+
   module.body(fn.translate, (f, address, kind, privilege) => {
     const satp = f.i64.let(load64(f, state.satp));
     const levels = f.i32.local();
@@ -92,6 +101,11 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
         const pointer = f.i32.local();
         const entry = f.i64.local();
         const shift = f.i64.local();
+        const cached = f.i32.let(walkCacheSlot(f, address));
+        f.if(f.i64.eq(f.i64.load(f.get(cached), walkCache.tag), f.i64.shrS(f.get(address), f.i64.const(21))), () => {
+          f.set(level, f.i32.const(0));
+          f.set(table, f.i64.load(f.get(cached), walkCache.table));
+        });
         f.block((leaf) => {
           f.loop((next) => {
             f.set(shift, f.i64.extendI32U(f.i32.add(f.i32.const(12), f.i32.mul(f.get(level), f.i32.const(9)))));
@@ -106,7 +120,12 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
             f.brIf(accessFault, f.i32.eqz(f.get(pointer)), "unlikely");
             f.brIf(
               accessFault,
-              f.i32.eqz(f.call(fn.pmpCheck, f.get(entryAt), f.i32.const(access.read), f.i32.const(mode.S), f.i32.const(8))),
+              f.i32.if(
+                load32(f, state.pmpOpen),
+                () => f.i32.const(0),
+                () =>
+                  f.i32.eqz(f.call(fn.pmpCheck, f.get(entryAt), f.i32.const(access.read), f.i32.const(mode.S), f.i32.const(8))),
+              ),
               "unlikely",
             );
             f.set(entry, f.i64.load(f.get(pointer)));
@@ -123,6 +142,10 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
             f.brIf(pageFault, f.i32.eqz(f.get(level)));
             f.set(level, f.i32.sub(f.get(level), f.i32.const(1)));
             f.set(table, f.i64.and(f.i64.shl(f.get(entry), f.i64.const(2)), f.i64.const(0x00ff_ffff_ffff_f000n)));
+            f.if(f.i32.eqz(f.get(level)), () => {
+              f.i64.store(f.get(cached), f.i64.shrS(f.get(address), f.i64.const(21)), walkCache.tag);
+              f.i64.store(f.get(cached), f.get(table), walkCache.table);
+            });
             f.br(next);
           });
         });
@@ -430,6 +453,29 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
     f.call(fn.raise, f.i32.const(cause.accessFault[1]), f.get(address));
   });
 
+  module.body(fn.fillTlb, (f, address, bytes, kind) => {
+    f.if(f.i32.gtU(f.i32.add(f.i32.and(f.i32.wrapI64(f.get(address)), f.i32.const(4095)), f.get(bytes)), f.i32.const(4096)), () =>
+      f.return(f.i32.const(0)),
+    );
+    bump(f, state.tlbMisses);
+    const physical = f.i64.let(f.call(fn.dataAddress, f.get(address), f.get(kind), f.get(bytes)));
+    f.if(trapped(f), () => {
+      f.i32.store(f.i32.const(state.trap), f.i32.const(0));
+      f.return(f.i32.const(0));
+    });
+    f.if(f.i32.eqz(inRam(f, physical)), () => f.return(f.i32.const(0)));
+    const offset = f.i32.let(f.call(fn.physical, f.get(physical)));
+    f.if(f.get(kind), () => {
+      const records = f.i32.let(f.i32.load(pageEntryOf(f, pageOf(f, offset)), pageEntry.recordPage));
+      f.if(f.get(records), () => {
+        const header = f.i32.sub(f.get(records), f.i32.const(recordPage.header));
+        f.if(f.i32.load(header, recordPage.decoded + recordPage.header), () => f.return(f.i32.const(0)));
+      });
+    });
+    f.call(refill, f.get(address), f.get(offset), f.get(kind));
+    return f.get(offset);
+  });
+
   module.body(fn.amoAddress, (f, address, bytes) => {
     f.if(f.i32.and(f.i32.wrapI64(f.get(address)), f.i32.sub(f.get(bytes), f.i32.const(1))), () => {
       f.call(fn.raise, f.i32.const(cause.storeMisaligned), f.get(address));
@@ -577,7 +623,12 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
       f.i32.const(count * fetchTlb.bankSize),
     );
 
+  /** A shifted address has its upper bits alike, which the filler has not. */
+  const fillWalkCache = (f: FunctionBuilder) =>
+    f.memoryFill(f.i32.const(layout.walkCache), f.i32.const(0x80), f.i32.const(walkCache.entries * walkCache.entrySize));
+
   module.body(fn.flushTlb, (f) => {
+    fillWalkCache(f);
     f.i32.store(f.i32.const(state.refetch), f.i32.const(1));
     fillBanks(f, 0, dataTlb.bankCount);
     fillFetchBanks(f, 0, fetchTlb.bankCount);
@@ -587,6 +638,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
   });
 
   module.body(fn.flushTranslations, (f, keepGlobal) => {
+    fillWalkCache(f);
     f.i32.store(f.i32.const(state.refetch), f.i32.const(1));
     f.if(
       f.i32.and(f.get(keepGlobal), f.i32.eqz(load32(f, state.supervisorNotGlobal))),
@@ -636,6 +688,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
         f.if(f.i64.eq(f.i64.load(f.get(slot), tag), f.get(page)), () => f.i64.store(f.get(slot), invalidTag(f, slot), tag));
       }
     }
+    f.i64.store(walkCacheSlot(f, address), f.i64.const(0x8080_8080_8080_8080n), walkCache.tag);
     for (let bank = 0; bank < 2; bank++) {
       const slot = f.i32.let(
         f.i32.add(

@@ -1,9 +1,10 @@
 import { assert } from "../../core/errors.ts";
 import type { Ending } from "../../translate/structure.ts";
 import { FunctionBuilder } from "../../wasm/function.ts";
-import type { I32, I64, Label, Local } from "../../wasm/types.ts";
+import type { Func, I32, I64, Label, Local, Result, Value, Values, ValueType } from "../../wasm/types.ts";
 import type { Emitter, LoadKind, StoreKind } from "./emitter.ts";
-import type { Functions } from "./functions.ts";
+import { access, type Functions } from "./functions.ts";
+import { type InlineFloat, inlineFloat } from "./inline-float.ts";
 import type { F, Immediate, RoundingMode, X } from "./instruction.ts";
 import { dataTlb, type Layout } from "./layout.ts";
 import { loadKinds, storeKinds } from "./memory-kinds.ts";
@@ -27,6 +28,12 @@ export interface RegionFrame {
 export class TranslatorEmitter extends FunctionBuilder implements Emitter {
   readonly functions: Functions;
   readonly #layout: Layout;
+  /** How to do without calling some of the float functions. */
+  readonly #inline: ReadonlyMap<Func, InlineFloat>;
+  /** Nonzero if NX was set and the rounding mode RNE when the region was entered: what inline arithmetic asks for. */
+  #floatIsPlain!: Local<"i32">;
+  /** Rounding mode of the current instruction; undefined if it is dynamic. */
+  #rounding: number | undefined;
   readonly #x: Local<"i64">[] = new Array(32);
   readonly #f: Local<"i64">[] = new Array(32);
   readonly #pageAddress = 0 as Local<"i64">;
@@ -41,10 +48,16 @@ export class TranslatorEmitter extends FunctionBuilder implements Emitter {
   /** How the block ends, once its last instruction has said so. Targets are distances as `offset`. */
   ending: { kind: "jump"; to: number } | { kind: "branch"; condition: I32; to: number } | { kind: "exit" } | undefined;
 
-  constructor(functions: Functions, layout: Layout) {
+  /** @param fusedMultiplyAdd whether the host's relaxed multiply-add rounds once */
+  constructor(functions: Functions, layout: Layout, fusedMultiplyAdd: boolean) {
     super(regionType.params);
     this.functions = functions;
     this.#layout = layout;
+    this.#inline = inlineFloat(
+      functions.float,
+      fusedMultiplyAdd,
+      (func, args) => super.call(func, ...(args as never[])) as unknown as Value,
+    );
   }
 
   /** Emits a whole region; `body` emits what lies between loading the registers and writing them back, and never falls through. */
@@ -59,6 +72,10 @@ export class TranslatorEmitter extends FunctionBuilder implements Emitter {
     }
     for (let r = 0; r < 32; r++) {
       if ((frame.f.used >>> r) & 1) this.#f[r] = this.i64.let(this.i64.load(this.i32.const(state.f + 8 * r)));
+    }
+    if (frame.f.used !== 0) {
+      const flags = this.i32.and(this.i32.load(this.i32.const(state.fflags)), this.i32.const(1));
+      this.#floatIsPlain = this.i32.let(this.i32.and(flags, this.i32.eqz(this.i32.load(this.i32.const(state.frm)))));
     }
     this.block((exit) => {
       this.#exit = exit;
@@ -180,13 +197,18 @@ export class TranslatorEmitter extends FunctionBuilder implements Emitter {
       this.i32.const((dataTlb.entries - 1) << 5),
     );
     const slot = this.i32.let(index);
+    const at = this.i32.local();
     this.if(
-      this.i64.gtU(this.i64.xor(this.get(va), this.i64.load(this.get(slot), bank + tag)), this.i64.const(4096 - size)),
-      () => this.#giveBack(),
-      undefined,
-      "unlikely",
+      this.i64.leU(this.i64.xor(this.get(va), this.i64.load(this.get(slot), bank + tag)), this.i64.const(4096 - size)),
+      () => this.set(at, this.i32.add(this.i32.wrapI64(this.get(va)), this.i32.load(this.get(slot), bank + dataTlb.addend))),
+      () => {
+        const kind = tag === dataTlb.writeTag ? access.write : access.read;
+        const filled = super.call(this.functions.fillTlb, this.get(va), this.i32.const(size), this.i32.const(kind));
+        this.if(this.i32.eqz(this.tee(at, filled)), () => this.#giveBack());
+      },
+      "likely",
     );
-    return this.i32.let(this.i32.add(this.i32.wrapI64(this.get(va)), this.i32.load(this.get(slot), bank + dataTlb.addend)));
+    return at;
   }
   load(kind: LoadKind, address: I64): I64 {
     const { size, load } = loadKinds[kind];
@@ -211,6 +233,46 @@ export class TranslatorEmitter extends FunctionBuilder implements Emitter {
     if (size === 64) this.i64.store(this.get(at), this.get(value));
     else this.i64.store32(this.get(at), this.get(value));
     return this.get(old);
+  }
+
+  override call<P extends readonly ValueType[], R extends readonly ValueType[]>(
+    target: Func<P, R>,
+    ...args: Values<P>
+  ): Result<R> {
+    const inline = this.#inline.get(target as unknown as Func);
+    const rounding = this.#rounding;
+    this.#rounding = undefined;
+    // Inline arithmetic is to nearest even, which a dynamic mode is where floats are plain.
+    if (inline === undefined || (inline.needsNearest && rounding !== undefined && rounding !== 0))
+      return super.call(target, ...args);
+    const values = [...args] as Value[];
+    const types = [...target.params];
+    if (inline.takesRounding) {
+      this.drop(values.pop()!);
+      types.pop();
+    }
+    const kept = values
+      .map((value, i) => [value, types[i]] as const)
+      .reverse()
+      .map(([value, type]) => {
+        const local = this.local(type);
+        this.set(local, value as never);
+        return local;
+      });
+    kept.reverse();
+    const result = this.valueIf(
+      target.results[0],
+      this.get(this.#floatIsPlain),
+      () => inline.emit(this, kept, rounding ?? 0),
+      () => {
+        const again = kept.map((local) => this.get(local)) as Value[];
+        if (inline.takesRounding) {
+          again.push(rounding === undefined ? this.i32.load(this.i32.const(this.#layout.state.frm)) : this.i32.const(rounding));
+        }
+        return super.call(target, ...(again as unknown as Values<P>)) as unknown as Value;
+      },
+    );
+    return result as unknown as Result<R>;
   }
 
   illegalIf(condition: I32): void {
@@ -257,6 +319,7 @@ export class TranslatorEmitter extends FunctionBuilder implements Emitter {
   }
   roundingMode(mode: RoundingMode): I32 {
     const rm = mode as unknown as number;
+    this.#rounding = rm < 5 ? rm : undefined;
     if (rm < 5) return this.i32.const(rm);
     const dynamic = this.i32.let(rm === 7 ? this.i32.load(this.i32.const(this.#layout.state.frm)) : this.i32.const(rm));
     this.illegalIf(this.i32.gtU(this.get(dynamic), this.i32.const(4)));
