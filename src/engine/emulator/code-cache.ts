@@ -1,6 +1,6 @@
-import { probeFusedMultiplyAdd } from "../../float/host.ts";
 import { beginRegionModule, type CalledFunctions, translatorTables } from "../../isa/riscv64/core.ts";
 import { special } from "../../isa/riscv64/handlers.ts";
+import { hostFusesMultiplyAdd } from "../../isa/riscv64/inline-float.ts";
 import { hotness, layout, recordPage, regionEntry } from "../../isa/riscv64/layout.ts";
 import { type Region, RegionFormer } from "../../isa/riscv64/region.ts";
 import { regionType, TranslatorEmitter } from "../../isa/riscv64/translator.ts";
@@ -10,12 +10,6 @@ import { type WasmMemory, type WasmTable, webAssembly } from "../../wasm/webasse
 export const defaultThreshold = 1500;
 /** A module is made of so many regions at once, or of fewer after so many runs of the hart: each module has its costs. */
 const batch = { regions: 16, runs: 12 } as const;
-
-let fusedMultiplyAdd: boolean | undefined;
-function hostFusesMultiplyAdd(): boolean {
-  fusedMultiplyAdd ??= probeFusedMultiplyAdd();
-  return fusedMultiplyAdd;
-}
 
 /** Counts, for reports. */
 export interface TranslationStats {

@@ -1,7 +1,15 @@
 import { createFastEmitters } from "../../float/fast.ts";
+import { probeFusedMultiplyAdd } from "../../float/host.ts";
 import type { FloatFunctions } from "../../float/types.ts";
 import type { FunctionBuilder } from "../../wasm/function.ts";
 import type { Func, Local, Value } from "../../wasm/types.ts";
+
+let fusedMultiplyAdd: boolean | undefined;
+/** Whether the host's relaxed multiply-add rounds once; found out once. */
+export function hostFusesMultiplyAdd(): boolean {
+  fusedMultiplyAdd ??= probeFusedMultiplyAdd();
+  return fusedMultiplyAdd;
+}
 
 /** What a translated region does in place of calling a float function. */
 export interface InlineFloat {
