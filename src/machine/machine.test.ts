@@ -147,6 +147,27 @@ test("a call is answered and the hart goes on behind it", async () => {
   assert.deepEqual(machine.stats().sbiCalls, { console_putchar: 1, SRST: 1 });
 });
 
+test("a hart that suspends itself by a call sleeps until an interrupt, unless one is pending", async () => {
+  const suspend = (pending: bigint): Step => ({
+    act: (hart) => {
+      hart.setX(17, 0x48534dn);
+      hart.setX(16, 3n);
+      hart.setX(10, 0n);
+      hart.csrs.set(csr.mip, pending);
+      hart.csrs.set(csr.mie, 0x20n);
+    },
+    exit: exitReason.ecall,
+  });
+  const { machine, hart, host } = rig(({ ports }) => [suspend(0x20n), suspend(0x2n), powerOff(ports)]);
+  host.onSleep = () => {
+    assert.equal(hart.budgets.length, 2);
+    assert.equal(hart.getX(10), 0n);
+    machine.board.mappings.find(({ base }) => base === memoryMap.clint.base)!.device.write(0, 4, 1);
+  };
+  assert.deepEqual(await machine.run(), { kind: "power-off" });
+  assert.equal(host.sleeps.length, 1);
+});
+
 test("after a reset the guest runs from the state after power-on", async () => {
   let resets = 0;
   const device = {

@@ -62,7 +62,6 @@ export const fail = (error: SbiError): SbiResult => ({ error });
 export const csr = {
   scounteren: 0x106,
   stimecmp: 0x14d,
-  mstatus: 0x300,
   medeleg: 0x302,
   mideleg: 0x303,
   mie: 0x304,
@@ -75,7 +74,6 @@ export const csr = {
   mcycle: 0xb00,
   minstret: 0xb02,
   cycle: 0xc00,
-  instret: 0xc02,
   mvendorid: 0xf11,
   marchid: 0xf12,
   mimpid: 0xf13,
