@@ -13,6 +13,7 @@ import { arch, platform } from "node:process";
 import { createEmulatedVm } from "./engine/emulator/vm.ts";
 import { chooseRootEngine, type EngineChoice } from "./guest/choose.ts";
 import type { Host } from "./guest/host.ts";
+import { type LockstepResult, type LockstepRun, runLockstep } from "./guest/lockstep.ts";
 import { Machine as GuestMachine } from "./guest/machine.ts";
 import type { GuestSpec, GuestSpecInput } from "./guest/spec.ts";
 import { openDiskFile, openOverlayStore, readWholeFile } from "./host/node/files.ts";
@@ -25,6 +26,7 @@ export { defaultCapabilities as jailCapabilities } from "./engine/jail/capabilit
 export { type Exposure, exposures, printExposures } from "./engine/jail/exposure.ts";
 export { type JailSpec, type JailSpecInput, parseJailSpec } from "./engine/jail/spec.ts";
 export type { EngineChoice } from "./guest/choose.ts";
+export type { LockstepResult, LockstepRun } from "./guest/lockstep.ts";
 export type { CommandResult, GuestConsole, GuestExit } from "./guest/machine.ts";
 export type { EngineName, GuestSpec, GuestSpecInput } from "./guest/spec.ts";
 export type { GuestInput, GuestOutput } from "./guest/streams.ts";
@@ -100,6 +102,15 @@ export const Machine = {
     return GuestMachine.create(spec, host, createEmulatedVm);
   },
 };
+
+/**
+ * Runs a guest twice at once, interpreted and translated, and compares: to find mistakes of the translator. Time is counted in
+ * instructions, and nobody types.
+ * @throws VivError as `Machine.create`; `BAD_SPEC` for disks that the guest can write
+ */
+export function lockstep(spec: GuestSpecInput, options: LockstepRun = {}): Promise<LockstepResult> {
+  return runLockstep(spec, host, options);
+}
 export { checkJail, type Finding } from "./host/node/imprison/check.ts";
 export { type ExportFormat, type ExportOptions, exportJail } from "./host/node/imprison/export.ts";
 export { makeTracedJail, type TracedResult } from "./host/node/imprison/trace.ts";

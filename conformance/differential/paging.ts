@@ -33,16 +33,11 @@ export class PageTables {
   readonly #leaves = new Map<bigint, bigint>();
   readonly #nodes = new Map<bigint, bigint>();
   /** Tables by the path that leads to them. */
-  readonly #tables: Map<string, bigint>;
+  readonly #tables = new Map<string, bigint>([["", tablesBase]]);
 
-  readonly #base: bigint;
-
-  /** @param base where the tables go, the root first */
-  constructor(scheme: Scheme, base = tablesBase) {
+  constructor(scheme: Scheme) {
     this.levels = satpModes[scheme].levels;
-    this.satp = (satpModes[scheme].mode << 60n) | (base >> 12n);
-    this.#base = base;
-    this.#tables = new Map([["", base]]);
+    this.satp = (satpModes[scheme].mode << 60n) | (tablesBase >> 12n);
   }
 
   /** Sign-extends an address to what the scheme calls valid. */
@@ -75,7 +70,7 @@ export class PageTables {
   /** Address of the entry for `virtual` at `level`; makes the tables above it. */
   #slot(virtual: bigint, level: number, nodeBits: bigint): bigint {
     let path = "";
-    let table = this.#base;
+    let table = tablesBase;
     for (let l = this.levels - 1; ; l--) {
       const index = (virtual >> BigInt(12 + 9 * l)) & 511n;
       const slot = table + index * 8n;
@@ -83,7 +78,7 @@ export class PageTables {
       path += `/${index}`;
       let next = this.#tables.get(path);
       if (next === undefined) {
-        next = this.#base + BigInt(this.#tables.size) * 4096n;
+        next = tablesBase + BigInt(this.#tables.size) * 4096n;
         this.#tables.set(path, next);
       }
       this.#nodes.set(slot, (this.#nodes.get(slot) ?? (next >> 12n) << 10n) | pte.V | nodeBits);

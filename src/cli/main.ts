@@ -6,6 +6,7 @@ import { addImprisonCommands } from "./jail/imprison.ts";
 import { addJailManageCommands } from "./jail/manage.ts";
 import { addJailExecCommand, addJailRunCommand } from "./jail/run.ts";
 import { addJailServiceCommands } from "./jail/service.ts";
+import { addLockstepCommand } from "./lockstep.ts";
 import { addRunCommand } from "./run.ts";
 import { addSelftestCommand } from "./selftest.ts";
 import { addTreeCommand } from "./tree.ts";
@@ -14,7 +15,7 @@ import { addTreeCommand } from "./tree.ts";
 export async function main(args: readonly string[]): Promise<number> {
   exitOnBrokenPipe();
   // What follows `--` is the guest's, whatever it looks like.
-  const end = args[0] === "run" ? args.indexOf("--") : -1;
+  const end = args[0] === "run" || args[0] === "lockstep" ? args.indexOf("--") : -1;
   const ours = end < 0 ? args : args.slice(0, end);
   const command = end < 0 ? undefined : args.slice(end + 1);
   let code: number = exitCode.success;
@@ -38,6 +39,7 @@ export async function main(args: readonly string[]): Promise<number> {
   addJailManageCommands(jail, done);
   addImprisonCommands(jail, done);
   addTreeCommand(program, done);
+  addLockstepCommand(program, command, done);
   addHostCommand(program, done);
   addSelftestCommand(program, done);
   try {

@@ -2,7 +2,7 @@ import { VirtioBlock } from "../../devices/virtio/block/device.ts";
 import { VirtioConsole } from "../../devices/virtio/console/device.ts";
 import { type VirtioDevice, VirtioMmio } from "../../devices/virtio/mmio.ts";
 import { VirtioRng } from "../../devices/virtio/rng/device.ts";
-import { Machine } from "../../machine/machine.ts";
+import { type HartFactory, Machine } from "../../machine/machine.ts";
 import type { Vm, VmSetup } from "../vm.ts";
 import { riscv64HartFactory } from "./riscv64-hart.ts";
 import { SettlingDisks } from "./settling-disks.ts";
@@ -12,9 +12,10 @@ const icount = { nanosecondsPerInstruction: 10 };
 
 /**
  * A virtual machine whose hart is the emulator's: a `riscv-virt` board with the disks in its first slots, in order.
+ * @param observed for tools: what the machine is to have instead of the harts given
  * @throws VivError `BAD_MEMORY`, `OUT_OF_MEMORY`, `BAD_KERNEL`, `BAD_FIRMWARE`, `BAD_INITRD`, `BAD_OPTION`
  */
-export function createEmulatedVm(setup: VmSetup): Vm {
+export function createEmulatedVm(setup: VmSetup, observed: (harts: HartFactory) => HartFactory = (harts) => harts): Vm {
   const { host } = setup;
   const isVirtioConsole = setup.console.device === "virtio-console";
   const virtioConsole =
@@ -29,7 +30,7 @@ export function createEmulatedVm(setup: VmSetup): Vm {
   ];
   const machine = new Machine({
     host,
-    harts: riscv64HartFactory({ tier: setup.tier, module: host.hartModule?.() }),
+    harts: observed(riscv64HartFactory({ tier: setup.tier, module: host.hartModule?.() })),
     memorySize: setup.memory,
     boot: setup.boot,
     // The serial port shows what it has on the same console: early messages, firmware.

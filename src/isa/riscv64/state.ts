@@ -2,7 +2,7 @@
  * Where a hart keeps its state: fields at constant addresses of the machine's WebAssembly memory, so that translated code,
  * the interpreter and JavaScript name them alike.
  */
-const fields = {
+export const stateFields = {
   /** Where the machine's memory is, in guest-physical addresses; set once, kept over a reset. */
   ramBase: 8,
   ramSize: 8,
@@ -98,7 +98,7 @@ const fields = {
   interrupts: 16 * 8,
 } as const;
 
-export type StateField = keyof typeof fields;
+export type StateField = keyof typeof stateFields;
 export type State = Readonly<Record<StateField, number>> & { readonly end: number };
 
 /** Bits of `walkFlags`. */
@@ -108,7 +108,7 @@ export const walkFlag = { superpage: 1, notGlobal: 2, notCacheable: 4 } as const
 export function layOutState(base: number): State {
   const state: Record<string, number> = {};
   let at = base;
-  for (const [name, size] of Object.entries(fields)) {
+  for (const [name, size] of Object.entries(stateFields)) {
     if (size >= 8) at = (at + 7) & ~7;
     state[name] = at;
     at += size;
