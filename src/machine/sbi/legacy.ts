@@ -23,8 +23,8 @@ const calls: Readonly<Record<number, readonly [name: string, call: SbiFunction]>
   1: [
     "console_putchar",
     ({ args, ports }) => {
-      ports.console.write(Uint8Array.of(Number(args[0] & 0xffn)));
-      return ok();
+      const taken = ports.console.write(Uint8Array.of(Number(args[0] & 0xffn)));
+      return ok(taken === 1 ? 0n : allOnes);
     },
   ],
   2: ["console_getchar", getchar],

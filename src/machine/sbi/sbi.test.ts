@@ -16,11 +16,12 @@ function setup() {
   const access = (address: number, length: number) =>
     address >= 0 && length >= 0 && address + length <= ram.length ? ram.subarray(address, address + length) : undefined;
   let typed = "";
+  let room = 100;
   const sbi = new Sbi({
     console: {
       write: (bytes) => {
         events.push(`write ${Buffer.from(bytes)}`);
-        return Math.min(bytes.length, 100);
+        return Math.min(bytes.length, room);
       },
       read: (into) => {
         const bytes = Buffer.from(typed.slice(0, into.length));
@@ -50,7 +51,10 @@ function setup() {
   const type = (text: string) => {
     typed += text;
   };
-  return { hart, ram, events, call, type };
+  const block = () => {
+    room = 0;
+  };
+  return { hart, ram, events, call, type, block };
 }
 
 test("base says what there is", () => {
@@ -186,7 +190,7 @@ test("counters are those that the hart has", () => {
 });
 
 test("legacy calls return in a0 alone", () => {
-  const { call, hart, events, type } = setup();
+  const { call, hart, events, type, block } = setup();
   assert.deepEqual(call(1n, 99n, 0x42n), [0n, 0xdeadn, false]);
   assert.deepEqual(call(2n, 99n), [-1n, 0xdeadn, false]);
   type("x");
@@ -198,4 +202,8 @@ test("legacy calls return in a0 alone", () => {
   assert.equal(hart.csrs.get(csr.mip), 0n);
   call(8n, 0n);
   assert.deepEqual(events, ["write B", "off 0"]);
+  block();
+  assert.deepEqual(call(1n, 99n, 0x42n), [-1n, 0xdeadn, false], "a character that nobody took");
+  assert.equal(call(dbcn, 2n, 0x42n)[0], -1n);
+  assert.deepEqual(call(dbcn, 0n, 5n, 0n, 0n), [0n, 0n, false]);
 });

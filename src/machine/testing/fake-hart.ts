@@ -16,7 +16,6 @@ export class FakeHart implements Hart {
   readonly x: bigint[] = new Array(32).fill(0n);
   readonly csrs = new Map<number, bigint>();
   readonly interrupts = new Set<InterruptBit>();
-  readonly invalidated: [number, number][] = [];
   readonly budgets: number[] = [];
   instret = 0;
   flushes = 0;
@@ -74,9 +73,7 @@ export class FakeHart implements Hart {
   setCsr(number: number, value: bigint): void {
     this.csrs.set(number, value);
   }
-  invalidateCode(offset: number, length: number): void {
-    this.invalidated.push([offset, length]);
-  }
+  invalidateCode(): void {}
   flushTranslations(): void {
     this.flushes++;
   }
