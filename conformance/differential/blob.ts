@@ -89,9 +89,9 @@ export function decodeResult(result: Uint8Array): Outcome {
   };
 }
 
-/** The blob with its header saying that case `first` is the next. */
-export function skipTo(blob: Blob, first: number): Uint8Array {
-  if (first === 0) return blob.bytes;
+/** The blob with its header saying that case `first` is the next, and how often each is run. */
+export function skipTo(blob: Blob, first: number, rounds = 1): Uint8Array {
+  if (first === 0 && rounds === 1) return blob.bytes;
   const bytes = blob.bytes.slice();
   const view = new DataView(bytes.buffer);
   const headerOffset = Number(headerBase - ramBase);
@@ -99,6 +99,7 @@ export function skipTo(blob: Blob, first: number): Uint8Array {
   for (let i = 0; i < first; i++) at += view.getBigUint64(Number(at - ramBase), true);
   view.setBigUint64(headerOffset + header.cases, at, true);
   view.setBigUint64(headerOffset + header.first, BigInt(first), true);
+  view.setBigUint64(headerOffset + header.rounds, BigInt(rounds), true);
   view.setBigUint64(headerOffset + header.results, blob.results.address + BigInt(first * resultSize), true);
   return bytes;
 }

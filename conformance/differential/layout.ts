@@ -36,7 +36,15 @@ export const maxTraps = 8;
 export const maxPokesReported = 16;
 
 /** Fields of the header. */
-export const header = { cases: 0, count: 8, first: 16, results: 24, progress: 32 } as const;
+export const header = {
+  cases: 0,
+  count: 8,
+  first: 16,
+  results: 24,
+  progress: 32,
+  /** How often each case is run (0 is as 1); the last round's result stays. */
+  rounds: 40,
+} as const;
 
 /** Fields of a case's record. `pokes` and then the body follow the fixed part. */
 export const caseField = {
@@ -107,7 +115,7 @@ export const resultField = {
 export const resultSize = 1824;
 
 /** Fields of the frame. */
-export const frame = { x: 0, caseRecord: 256, result: 264, index: 272, trapCount: 280, vector: 288 } as const;
+export const frame = { x: 0, caseRecord: 256, result: 264, index: 272, trapCount: 280, vector: 288, round: 296 } as const;
 
 /** Offset of the `sret` in the S-mode stub; before it, an `ecall` for every vector of `stvec`. */
 export const stubReturn = 0x104;

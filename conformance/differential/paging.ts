@@ -33,11 +33,16 @@ export class PageTables {
   readonly #leaves = new Map<bigint, bigint>();
   readonly #nodes = new Map<bigint, bigint>();
   /** Tables by the path that leads to them. */
-  readonly #tables = new Map<string, bigint>([["", tablesBase]]);
+  readonly #tables: Map<string, bigint>;
 
-  constructor(scheme: Scheme) {
+  readonly #base: bigint;
+
+  /** @param base where the tables go, the root first */
+  constructor(scheme: Scheme, base = tablesBase) {
     this.levels = satpModes[scheme].levels;
-    this.satp = (satpModes[scheme].mode << 60n) | (tablesBase >> 12n);
+    this.satp = (satpModes[scheme].mode << 60n) | (base >> 12n);
+    this.#base = base;
+    this.#tables = new Map([["", base]]);
   }
 
   /** Sign-extends an address to what the scheme calls valid. */
@@ -70,7 +75,7 @@ export class PageTables {
   /** Address of the entry for `virtual` at `level`; makes the tables above it. */
   #slot(virtual: bigint, level: number, nodeBits: bigint): bigint {
     let path = "";
-    let table = tablesBase;
+    let table = this.#base;
     for (let l = this.levels - 1; ; l--) {
       const index = (virtual >> BigInt(12 + 9 * l)) & 511n;
       const slot = table + index * 8n;
@@ -78,7 +83,7 @@ export class PageTables {
       path += `/${index}`;
       let next = this.#tables.get(path);
       if (next === undefined) {
-        next = tablesBase + BigInt(this.#tables.size) * 4096n;
+        next = this.#base + BigInt(this.#tables.size) * 4096n;
         this.#tables.set(path, next);
       }
       this.#nodes.set(slot, (this.#nodes.get(slot) ?? (next >> 12n) << 10n) | pte.V | nodeBits);

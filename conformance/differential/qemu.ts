@@ -52,7 +52,9 @@ class Qmp {
         resolve();
       };
       this.#child.on("error", end);
-      this.#child.on("close", (code) => end(new Error(`${path} ended with status ${code}: ${this.#stderr.trim()}`)));
+      this.#child.on("close", (code, signal) =>
+        end(new Error(`${path} ended with ${signal ?? `status ${code}`}: ${this.#stderr.trim()}`)),
+      );
     });
     createInterface(this.#child.stdout).on("line", (line) => {
       const reply = JSON.parse(line) as Reply;

@@ -93,7 +93,7 @@ export function differences(a: Uint8Array, b: Uint8Array): { name: string; a: bi
 }
 
 /** The whole report of one difference. */
-export function explain(test: TestCase, ours: Uint8Array, theirs: Uint8Array): string {
+export function explain(test: TestCase, contender: string, ours: Uint8Array, theirs: Uint8Array): string {
   const lines = [
     `${test.id}: ${test.mode}-mode, fcsr ${hex(test.fcsr)}, mstatus ${hex(test.mstatus)}`,
     "  code (address, word, instruction, fields rd rs1 rs2 rs3):",
@@ -101,7 +101,7 @@ export function explain(test: TestCase, ours: Uint8Array, theirs: Uint8Array): s
     "  before:",
     ...inputs(test),
     ...test.pokes.slice(0, 4).map(([at, value]) => `    page-table entry at ${hex(at)} = ${hex(value)}`),
-    "  after (ours, QEMU):",
+    `  after (${contender}, QEMU):`,
     ...differences(ours, theirs).map(({ name, a, b }) => `    ${name}: ${hex(a)}, ${hex(b)}`),
     `  repeat: npm run conform -- differential --case '${test.id}'`,
   ];

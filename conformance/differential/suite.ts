@@ -5,6 +5,7 @@
  *   --seed TEXT     other cases
  *   --group TEXT    only groups whose name begins so
  *   --case ID       only this case, shrunk and explained
+ *   --tier T        0: interpreted, 1: all translated; default: both, one after the other
  *   --qemu PATH     this qemu-system-riscv64 instead of the one that scripts/debian/qemu.sh fetches
  *   --accept        writes golden.txt from QEMU's results
  */
@@ -55,12 +56,14 @@ export async function main(args: readonly string[]): Promise<SuiteResult> {
       group: { type: "string", default: "" },
       case: { type: "string" },
       qemu: { type: "string" },
+      tier: { type: "string" },
       accept: { type: "boolean", default: false },
     },
   });
   const theirs = qemu(options.qemu ?? debianQemu());
   if (options.accept) return accept(theirs);
-  const ours = ourMachine();
+  if (options.tier !== undefined && !["0", "1"].includes(options.tier)) throw new Error(`--tier ${options.tier}: 0 or 1`);
+  const ours = (options.tier === undefined ? ([0, 1] as const) : ([Number(options.tier) as 0 | 1] as const)).map(ourMachine);
   if (options.case !== undefined) {
     const found = caseOf(options.case, groups);
     if (!found) throw new Error(`--case ${options.case}: no such group; a case is SEED:GROUP#INDEX`);
@@ -102,24 +105,30 @@ function* batches(chosen: readonly Group[], seed: string, factor: number): Gener
   }
 }
 
-/** Runs the cases on both, explains up to `explain` differences; returns how many there are. */
+/** Runs the cases on QEMU and on each of ours, explains up to `most` differences; returns how many cases differ. */
 async function compare(
   cases: readonly TestCase[],
   group: Group,
-  ours: Contender,
+  ours: readonly Contender[],
   theirs: Contender,
   most: number,
 ): Promise<number> {
   const extensions = group.qemu?.extensions ?? [];
   const blob = makeBlob(cases);
-  const wrong = mismatches(cases.length, await ours.run(blob, extensions), await theirs.run(blob, extensions));
-  for (const index of wrong.slice(0, Math.max(0, most))) {
-    const small = await shrink(cases[index], ours, theirs, extensions);
-    const single = makeBlob([small]);
-    const results = [await ours.run(single, extensions), await theirs.run(single, extensions)];
-    console.log(explain(small, resultOf(results[0], 0), resultOf(results[1], 0)));
+  const expected = await theirs.run(blob, extensions);
+  const wrong = new Set<number>();
+  for (const contender of ours) {
+    for (const index of mismatches(cases.length, await contender.run(blob, extensions), expected)) {
+      if (!wrong.has(index) && wrong.size < most) {
+        const small = await shrink(cases[index], contender, theirs, extensions);
+        const single = makeBlob([small]);
+        const results = [await contender.run(single, extensions), await theirs.run(single, extensions)];
+        console.log(explain(small, contender.name, resultOf(results[0], 0), resultOf(results[1], 0)));
+      }
+      wrong.add(index);
+    }
   }
-  return wrong.length;
+  return wrong.size;
 }
 
 async function accept(theirs: Contender): Promise<SuiteResult> {

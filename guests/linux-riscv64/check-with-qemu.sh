@@ -87,7 +87,7 @@ case_apart() {
 }
 case_reopen() { # a program may open its standard streams again
   printf 'input\n' >"$tmp/in"
-  command "set -- sh -c 'cat /dev/stdin; echo e >/dev/stderr; echo o >/dev/stdout'"
+  command "set -- sh -c 'sleep 1; cat /dev/stdin; echo e >/dev/stderr; echo o >/dev/stdout'"
   run ""
   expect_status 0
   expect_text out $'input\no\n'

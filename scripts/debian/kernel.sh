@@ -58,7 +58,7 @@ if artefact_begin kernel "$key"; then
   ln -s /proc/self/fd "$NEW/initrd/lib/dev/fd"
   for i in 0:stdin 1:stdout 2:stderr; do
     ln -s "/proc/self/fd/${i%:*}" "$NEW/initrd/lib/dev/${i#*:}"
-    mkfifo -m 666 "$NEW/initrd/viv/${i#*:}"
+    [ $i = 0:stdin ] || mkfifo -m 666 "$NEW/initrd/viv/${i#*:}"
   done
   cp -r "$root/." "$NEW/initrd/"
   mv "$NEW/initrd/init" "$NEW/initrd/init.guest"

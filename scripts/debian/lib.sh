@@ -107,12 +107,18 @@ apt_files() {
   (cd "$APT_DIR/empty" && papt apt-get -qq --print-uris download "$@") | awk '{ print $2 }' | sort
 }
 
-# apt_fetch_closure PACKAGE... / apt_fetch PACKAGE...: put the files into $APT_DIR/archives (checked by apt against the signed lists).
+# apt_fetch_closure PACKAGE... / apt_fetch PACKAGE...: put the files into $APT_DIR/archives (checked by apt against the signed
+# lists), and let the next script have the private apt.
 apt_fetch_closure() {
   papt apt-get -qq -y --download-only install "$@" >&2
+  apt_release
 }
 apt_fetch() {
   (cd "$APT_DIR/archives" && papt apt-get -qq download "$@" >&2)
+  apt_release
+}
+apt_release() {
+  exec 8>&-
 }
 
 # The key of an artefact: what goes into it (lines on stdin: package files, which carry their version) and the recipe itself.

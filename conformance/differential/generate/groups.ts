@@ -4,6 +4,7 @@ import { illegalGroups } from "./illegal.ts";
 import { interruptGroups } from "./interrupts.ts";
 import { memoryGroups } from "./memory.ts";
 import { mixGroups } from "./mix.ts";
+import { protectionGroups } from "./protection.ts";
 import { singleGroups } from "./single.ts";
 import { systemGroups } from "./system.ts";
 
@@ -16,4 +17,5 @@ export const groups: readonly Group[] = [
   ...systemGroups,
   ...interruptGroups,
   ...memoryGroups,
+  ...protectionGroups,
 ];

@@ -1,4 +1,4 @@
-/** Address translation and physical memory protection: entries with everything that can be wrong with them. */
+/** Address translation: page-table entries with everything that can be wrong with them, and changes of them. */
 import { csr, encode, type MemoryOp, reg } from "../assembler.ts";
 import { Body } from "../body.ts";
 import { floatState, type Mode, type TestCase, testCase, writeCsrs } from "../case.ts";
@@ -19,19 +19,31 @@ export const memoryGroups: readonly Group[] = [
   })),
   { name: "paging/fetch", weight: 300, make: (index, id) => fetched(schemes[index % 3], index, id) },
   { name: "paging/changes", weight: 200, make: (index, id) => changed(schemes[index % 3], id) },
-  { name: "pmp/data", weight: 300, make: protectedData },
+  { name: "paging/spaces", weight: 200, make: (index, id) => spaces(schemes[index % 3], id) },
   { name: "pmp/translated", weight: 200, make: (index, id) => translated(schemes[index % 3], index, id, { pmp: true }) },
 ];
 
-/** A random leaf: mostly right, with up to three things changed. `user`: what the mode needs of U. */
-function leaf(random: Random, user: boolean): bigint {
+interface Quality {
+  /** What the mode needs of U. */
+  readonly user: boolean;
+  /** Atomics will use it. */
+  readonly atomics?: boolean;
+  /** It is above the last level. */
+  readonly superpage?: boolean;
+}
+
+/** A random leaf: mostly right, with up to three things changed. */
+function leaf(random: Random, { user, atomics, superpage }: Quality): bigint {
   let bits = leafBits | (user ? pte.U : 0n);
   for (let i = random.pick([0, 1, 1, 2, 3]); i > 0; i--) {
     const single = [pte.V, pte.R, pte.W, pte.X, pte.U, pte.A, pte.D, pte.A, pte.D, pte.G, pte.A | pte.D, pte.R | pte.W | pte.X];
     const rare = [pte.W | pte.X, 1n << 61n, 1n << 62n, pte.PBMT, pte.N, 1n << BigInt(random.between(54, 60)), 1n << 8n, 1n << 9n];
     bits ^= random.oneIn(3) ? random.pick(rare) : random.pick(single);
   }
-  // See `avoided` in differences.ts.
+  // Without any right it would lead to a table, made of whatever lies there.
+  if (superpage && (bits & (pte.R | pte.W | pte.X)) === 0n) bits |= pte.R;
+  // For these two see `avoided` in differences.ts.
+  if (atomics && (bits & pte.W) === 0n) bits |= pte.A;
   return (bits & pte.N) === 0n ? bits : bits | pte.A | pte.D;
 }
 
@@ -54,7 +66,7 @@ function place(scheme: Scheme, random: Random): Place {
  * Maps the two pages of data in one of several ways, with entries of random quality. Returns the pages' virtual address.
  * @param nowhere pages may have no memory behind them
  */
-function mapData(target: Place, random: Random, user: boolean, nowhere: boolean): bigint {
+function mapData(target: Place, random: Random, quality: Quality, nowhere: boolean): bigint {
   const { tables } = target;
   const level = nowhere ? 0 : random.pick([0, 0, 0, 1, 2]);
   if (level > 0) {
@@ -62,14 +74,14 @@ function mapData(target: Place, random: Random, user: boolean, nowhere: boolean)
     const virtual = target.data & ~(size - 1n);
     // A superpage whose address is not aligned to its size faults.
     const physical = (dataBase & ~(size - 1n)) + (random.oneIn(6) ? 1n << BigInt(random.between(12, 11 + 9 * level)) : 0n);
-    tables.put(virtual, ((physical >> 12n) << 10n) | leaf(random, user), level, nodeNoise(random));
+    tables.put(virtual, ((physical >> 12n) << 10n) | leaf(random, { ...quality, superpage: true }), level, nodeNoise(random));
     return virtual + (dataBase & (size - 1n));
   }
   const virtual = target.data & ~0x1f_ffffn;
   if (!nowhere && random.oneIn(5)) {
     // Svnapot: 64 KiB, if the low bits of the page number say so (1000); other patterns are reserved.
     const napot = random.oneIn(4) ? BigInt(random.below(16)) : 8n;
-    const entry = ((((dataBase >> 12n) & ~15n) | napot) << 10n) | leaf(random, user) | pte.N | pte.A | pte.D;
+    const entry = ((((dataBase >> 12n) & ~15n) | napot) << 10n) | leaf(random, quality) | pte.N | pte.A | pte.D;
     tables.put(virtual, entry, 0).put(virtual + 0x1000n, entry, 0);
     return virtual;
   }
@@ -77,7 +89,7 @@ function mapData(target: Place, random: Random, user: boolean, nowhere: boolean)
   const noise = nodeNoise(random);
   for (const page of [0n, 0x1000n]) {
     const physical = nowhere && random.oneIn(2) ? random.pick(outside) : dataBase + page;
-    tables.put(virtual + page, ((physical >> 12n) << 10n) | leaf(random, user), 0, noise);
+    tables.put(virtual + page, ((physical >> 12n) << 10n) | leaf(random, quality), 0, noise);
   }
   return virtual;
 }
@@ -88,13 +100,14 @@ function nodeNoise(random: Random): bigint {
 }
 
 // biome-ignore format: a table
-const accesses: readonly MemoryOp[] = ["lb", "lh", "lw", "ld", "lbu", "lhu", "lwu", "sb", "sh", "sw", "sd", "fld", "fsd"];
+export const accesses: readonly MemoryOp[] = ["lb", "lh", "lw", "ld", "lbu", "lhu", "lwu", "sb", "sh", "sw", "sd", "fld", "fsd"];
 
-/** Below how many kinds of `access` no atomics are. */
+/** How many kinds of `access` there are, and how many before those with atomics. */
+const allKinds = 10;
 const noAtomics = 7;
 
 /** Loads, stores and atomics around `base`, which points to a page boundary. */
-function access(random: Random, body: Body, base: number, offsets: readonly number[], kinds = 10): void {
+function access(random: Random, body: Body, base: number, offsets: readonly number[], kinds: number): void {
   const [rd, address] = body.scratch(2);
   const offset = random.pick(offsets);
   switch (9 - random.below(kinds)) {
@@ -129,7 +142,9 @@ function translated(scheme: Scheme, index: number, id: string, options: { pmp?: 
   const target = place(scheme, random);
   const user = random.oneIn(8) ? !effectiveUser : effectiveUser;
   const nowhere = random.oneIn(10);
-  const data = mapData(target, random, user, nowhere);
+  // With PMP, see `avoided` in differences.ts.
+  const atomics = !options.pmp && random.oneIn(2);
+  const data = mapData(target, random, { user, atomics }, nowhere);
   const codeBits = leafBits | (mode === "U" ? pte.U : 0n);
   target.tables.map(target.stub, stubBase, leafBits);
   codePages.forEach((page, i) => {
@@ -146,7 +161,7 @@ function translated(scheme: Scheme, index: number, id: string, options: { pmp?: 
   body.x[off] = mstatus;
   body.x[0] = 0n;
   const touch = (free: Body) => {
-    if (!nowhere) return access(random, free, base, everywhere, options.pmp ? noAtomics : undefined);
+    if (!nowhere) return access(random, free, base, everywhere, atomics ? allKinds : noAtomics);
     // See \`avoided\` in differences.ts.
     free.add(encode[random.pick(accesses)](free.scratch(1)[0], base, 8 * random.between(-32, 31)));
   };
@@ -206,7 +221,11 @@ function fetched(scheme: Scheme, index: number, id: string): TestCase {
   const target = place(scheme, random);
   const user = mode === "U";
   const good = leafBits | (user ? pte.U : 0n);
-  target.tables.put(target.code + 0x1000n, ((codePages[1] >> 12n) << 10n) | leaf(random, random.oneIn(8) ? !user : user), 0);
+  target.tables.put(
+    target.code + 0x1000n,
+    ((codePages[1] >> 12n) << 10n) | leaf(random, { user: random.oneIn(8) ? !user : user }),
+    0,
+  );
   target.tables.map(target.code, codePages[0], good).map(target.stub, stubBase, leafBits);
   const body = new Body(random);
   const start = 4096 - 2 * random.between(1, 14);
@@ -258,15 +277,15 @@ function changed(scheme: Scheme, id: string): TestCase {
   const free = body.reserving(base, mprv, off, slot, value, address);
   for (let i = 0; i < 3; i++) {
     free.add(encode.csrrw(0, csr.mstatus, mprv));
-    access(random, free, base, [-8, -16, -64, -1, -4]);
+    access(random, free, base, [-8, -16, -64, -1, -4], noAtomics);
     free.add(encode.csrrw(0, csr.mstatus, off));
-    const bits = leaf(random, false);
+    const bits = leaf(random, { user: false });
     // Few bits, so that constants stay short: the entry's low byte.
     free.add(encode.lb(value, slot, 0), encode.xori(value, value, Number(bits & 0x7fn)), encode.sb(value, slot, 0));
     free.add(...random.pick(fences(random, address, reg.zero)));
   }
   free.add(encode.csrrw(0, csr.mstatus, mprv));
-  access(random, free, base, [-8, -16, -64]);
+  access(random, free, base, [-8, -16, -64], noAtomics);
   free.add(encode.csrrw(0, csr.mstatus, off));
   const setup = writeCsrs([
     [csr.menvcfg, random.oneIn(2) ? 1n << 61n : 0n],
@@ -284,36 +303,49 @@ function fences(random: Random, address: number, asid: number): readonly number[
   ];
 }
 
-/** Random PMP entries over the window, and accesses that are aligned: others may be split (Priv. spec, "Physical Memory Protection"). */
-function protectedData(index: number, id: string): TestCase {
+/** S-mode goes to and fro between two address spaces, of which only the code is the same. */
+function spaces(scheme: Scheme, id: string): TestCase {
   const random = new Random(id);
+  const target = place(scheme, random);
+  const other = new PageTables(scheme, tablesBase + 0x8_0000n);
+  const data = target.data & ~0x1f_ffffn;
+  const global = random.oneIn(2) ? pte.G : 0n;
+  target.tables.map(data, dataBase, leafBits).map(data + 0x1000n, dataBase + 0x1000n, leafBits);
+  // The other way round, to be read only: what is not in the window must stay as it is.
+  const readable = leafBits & ~pte.W;
+  other.map(data, dataBase + 0x1000n, readable).map(data + 0x1000n, dataBase, random.oneIn(3) ? 0n : readable);
+  for (const tables of [target.tables, other]) {
+    tables.map(target.code, codePages[0], leafBits | global).map(target.stub, stubBase, leafBits | global);
+  }
   const body = new Body(random);
-  const mode = (["S", "U", "S", "M"] as const)[index % 4];
-  const [base, mprv] = body.scratch(2);
-  body.x[base] = windowCentre;
-  body.x[mprv] = floatState.dirty | status.MPRV | (random.oneIn(2) ? 1n << 11n : 0n);
-  const free = body.reserving(base, mprv);
-  for (let i = 0; i < 6; i++) {
-    if (mode === "M") free.add(encode.csrrw(0, csr.mstatus, mprv));
-    const [rd] = free.scratch(1);
-    const name = random.pick(accesses);
-    const size = { b: 1, h: 2, w: 4, d: 8 }[name.replace(/^f|u$/g, "")[1]] ?? 8;
-    free.add(encode[name](rd, base, Math.floor(random.between(-256, 255) / size) * size));
-    // M-mode itself is free of entries without L.
-    if (mode === "M") free.add(encode.csrrci(0, csr.mstatus, 0), encode.ld(rd, base, 0));
+  const [base, first, second] = body.scratch(3);
+  const asid = BigInt(random.below(0xffff)) << 44n;
+  body.x[base] = data + 0x1000n;
+  body.x[first] = target.tables.satp | asid;
+  // Without a fence between them, they must have different numbers (Priv. spec, Supervisor Address Translation and Protection).
+  body.x[second] = other.satp | (asid ^ (1n << 44n));
+  const free = body.reserving(base, first, second);
+  for (let i = 0; i < 8; i++) {
+    if (random.oneIn(2)) free.add(encode.csrrw(0, csr.satp, random.pick([first, second])));
+    if (random.oneIn(6)) free.add(encode.sfenceVma(random.pick([0, base]), 0));
+    access(random, free, base, [-256, -8, -16, -64, -4, 0, 8, 128], noAtomics);
   }
-  const entries: [number, bigint][] = [];
-  let configuration = 0n;
-  for (let i = 0; i < 7; i++) {
-    const size = 1n << BigInt(random.between(3, 9));
-    const at = windowCentre + BigInt(random.between(-32, 31)) * 8n;
-    const rights = BigInt(random.pick([0, 1, 3, 4, 5, 7]));
-    const matching = BigInt(random.below(4)); // off, TOR, NA4, NAPOT
-    const address = matching === 3n ? ((at & ~(size - 1n)) >> 2n) | (size / 8n - 1n) : (at >> 2n) + BigInt(random.below(2));
-    entries.push([csr.pmpaddr0 + i, address]);
-    configuration |= (rights | (matching << 3n)) << BigInt(8 * i);
-  }
-  // TOR from the last entry up to everything, or from nothing: the code must stay reachable.
-  entries.push([csr.pmpaddr0 + 8, -1n], [csr.pmpcfg2, 0x1fn], [csr.pmpcfg0, configuration]);
-  return testCase({ id, mode, setup: writeCsrs(entries), body: body.finish(), x: body.x, f: body.f, seed: random.u64() });
+  const setup = writeCsrs([
+    [csr.stvec, target.stub],
+    [csr.medeleg, random.oneIn(2) ? delegatedAll : 0n],
+    [csr.menvcfg, random.oneIn(2) ? 1n << 61n : 0n],
+    [csr.satp, body.x[first]],
+  ]);
+  return testCase({
+    id,
+    mode: "S",
+    setup,
+    body: body.finish(),
+    x: body.x,
+    f: body.f,
+    delta: target.code - codeBase,
+    stub: target.stub,
+    pokes: [...target.tables.pokes, ...other.pokes],
+    seed: random.u64(),
+  });
 }

@@ -3,10 +3,10 @@ import { csr, encode } from "../assembler.ts";
 import { Body } from "../body.ts";
 import { floatState, type Mode, type TestCase, testCase, writeCsrs } from "../case.ts";
 import { instructions } from "../instructions.ts";
-import { codeBase, dataBase, farDataBase, stubBase, windowBase, windowHalf } from "../layout.ts";
-import { leafBits, PageTables, pte, type Scheme } from "../paging.ts";
+import type { Scheme } from "../paging.ts";
 import { Random } from "../random.ts";
 import type { Group } from "./group.ts";
+import { addressSpace, inSpace } from "./space.ts";
 
 /** Delegates every exception there is, but the call from S-mode: the stub needs it. */
 export const delegatedAll = 0xb1ffn;
@@ -25,12 +25,40 @@ const byKind = [
 
 export const mixGroups: readonly Group[] = [
   { name: "mix/bare", weight: 600, make: (index, id) => mix(index, id) },
+  { name: "mix/loop", weight: 200, make: (index, id) => loop(index, id) },
   ...(["Sv39", "Sv48", "Sv57"] as const).map((scheme) => ({
     name: `mix/${scheme}`,
     weight: 200,
     make: (index: number, id: string) => mix(index, id, scheme),
   })),
 ];
+
+/** Runs a sequence many times, so that it is hot: floats with flags already set, warm caches of translations, translated code. */
+function loop(index: number, id: string): TestCase {
+  const random = new Random(id);
+  const space =
+    index % 4 === 0 ? undefined : addressSpace(random.pick(["Sv39", "Sv48", "Sv57"]), index % 2 === 0 ? "S" : "U", random);
+  const body = new Body(random, { offset: space?.dataOffset, calm: true });
+  const [count] = body.scratch(1);
+  const rounds = random.pick([8, 40, 200]);
+  body.x[count] = BigInt(rounds);
+  body.reserving(count);
+  const length = random.pick([4, 10, 20]);
+  const kinds = random.pick([byKind, [usable.filter(({ kind }) => kind === "float")], [byKind[0], byKind[4], byKind[5]]]);
+  for (let i = 0; i < length; i++) body.addRandom(random.pick(random.pick(kinds)));
+  body.repeat(count);
+  const mode = (["M", "S", "U"] as const satisfies Mode[])[index % 3];
+  const common = {
+    id,
+    x: body.x,
+    f: body.f,
+    body: body.finish(),
+    fcsr: random.pick([0, 0, 1, 2, 3, 4]) << 5,
+    seed: random.u64(),
+  };
+  const start = random.oneIn(3) ? 4096 - 2 * random.below(60) : 2 * random.below(64);
+  return space === undefined ? testCase({ ...common, mode, start }) : inSpace(space, { ...common, start }, []);
+}
 
 function mix(index: number, id: string, scheme?: Scheme): TestCase {
   const random = new Random(id);
@@ -56,61 +84,5 @@ function mix(index: number, id: string, scheme?: Scheme): TestCase {
   };
   const medeleg = random.oneIn(2) ? delegatedAll & random.u64() : 0n;
   if (space === undefined) return testCase({ ...common, mode, setup: mode === "M" ? [] : writeCsrs([[csr.medeleg, medeleg]]) });
-  return testCase({
-    ...common,
-    mode: space.mode,
-    delta: space.codeOffset,
-    stub: space.stub,
-    windowHigh: space.windowHigh,
-    pokes: space.tables.pokes,
-    setup: writeCsrs([
-      [csr.medeleg, medeleg],
-      [csr.stvec, space.stub],
-      [csr.satp, space.tables.satp],
-    ]),
-  });
-}
-
-interface AddressSpace {
-  readonly mode: Mode;
-  readonly tables: PageTables;
-  readonly dataOffset: bigint;
-  readonly codeOffset: bigint;
-  readonly stub: bigint;
-  readonly windowHigh: bigint;
-}
-
-/** A well-mapped address space somewhere in the scheme's range; the second page of data may lie apart from the first. */
-function addressSpace(scheme: Scheme, mode: Mode, random: Random): AddressSpace {
-  const tables = new PageTables(scheme);
-  const bits = leafBits | (mode === "U" ? pte.U : 0n);
-  // Far apart, so that no two share a last-level table; 2 MiB-aligned, so that superpages fit.
-  const place = (slot: bigint) => tables.canonical((random.u64() & ~0x1f_ffffn & ~(0xfn << 26n)) | (slot << 26n));
-  const [code, data, stub] = [place(1n), place(2n), place(3n)];
-  tables.map(stub, stubBase, leafBits);
-  const superpages = random.oneIn(3);
-  if (superpages) {
-    const physical = codeBase & ~0x1f_ffffn;
-    tables.map(code, physical, bits, 1).map(data, physical, bits, 1);
-    const inPage = (address: bigint) => address - physical;
-    return {
-      mode,
-      tables,
-      dataOffset: data + inPage(dataBase) - dataBase,
-      codeOffset: code + inPage(codeBase) - codeBase,
-      stub,
-      windowHigh: windowBase + BigInt(windowHalf),
-    };
-  }
-  const far = random.oneIn(2);
-  tables.map(code, codeBase, bits).map(code + 0x1000n, codeBase + 0x1000n, bits);
-  tables.map(data, dataBase, bits).map(data + 0x1000n, far ? farDataBase : dataBase + 0x1000n, bits);
-  return {
-    mode,
-    tables,
-    dataOffset: data - dataBase,
-    codeOffset: code - codeBase,
-    stub,
-    windowHigh: far ? farDataBase : windowBase + BigInt(windowHalf),
-  };
+  return inSpace(space, common, [[csr.medeleg, medeleg]]);
 }

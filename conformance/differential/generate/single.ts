@@ -42,12 +42,15 @@ export function isStoreConditional(instruction: Instruction): boolean {
 /** `sc` after `lr` of the same width with nothing but register operations between; sometimes elsewhere, sometimes without `lr`. */
 function reservations(instruction: Instruction, body: Body, random: Random): void {
   const reserve = instruction.name === "sc.d" ? encode.lrD : encode.lrW;
+  let trapped = false;
   for (let i = 0; i < 6; i++) {
     const [a, b, c] = body.scratch(3);
     const pointer = body.pointer;
-    if (!random.oneIn(6)) body.add(reserve(a, pointer));
+    // Whether a reservation outlives a trap is the implementation's choice (Priv. spec, Trap-Return Instructions).
+    if (trapped || !random.oneIn(6)) body.add(reserve(a, pointer));
     for (let j = random.below(3); j > 0; j--) body.add(encode.addi(b, a, random.between(-9, 9)));
-    if (random.oneIn(4)) body.addRandom(instruction);
+    trapped = random.oneIn(4);
+    if (trapped) body.addRandom(instruction);
     else body.add(((instruction.match | (b << 20) | (pointer << 15) | (c << 7)) >>> 0) | (random.below(4) << 25));
   }
 }

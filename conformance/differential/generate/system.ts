@@ -3,9 +3,11 @@ import { csr, encode, loadConstant } from "../assembler.ts";
 import { Body } from "../body.ts";
 import { floatState, type Mode, type TestCase, testCase, writeCsrs } from "../case.ts";
 import { instructions } from "../instructions.ts";
+import { codePages } from "../layout.ts";
 import { Random } from "../random.ts";
 import type { Group } from "./group.ts";
 import { delegatedAll } from "./mix.ts";
+import { addressSpace, inSpace } from "./space.ts";
 
 const modes = ["M", "S", "U"] as const satisfies Mode[];
 /** Bits of mstatus (Priv. spec, "Machine Status Registers"). */
@@ -33,6 +35,7 @@ export const systemGroups: readonly Group[] = [
   { name: "system/cache blocks", weight: 240, make: cacheBlocks },
   { name: "system/floats off", weight: 200, make: floatsOff },
   { name: "system/self-modifying", weight: 200, make: selfModifying },
+  { name: "system/self-modifying alias", weight: 100, make: (index, id) => selfModifying(index, id, true) },
 ];
 
 /** Some of TVM, TW and TSR, and an interrupt that is pending but not taken, so that `wfi` goes on (Priv. spec, "Wait for Interrupt"). */
@@ -170,7 +173,7 @@ function floatsOff(index: number, id: string): TestCase {
 const replaceable = instructions.filter(({ kind, size }) => kind === "plain" && size === 4);
 
 /** Writes an instruction over one that has run before, then `fence.i`, and runs it again. */
-function selfModifying(index: number, id: string): TestCase {
+function selfModifying(index: number, id: string, alias = false): TestCase {
   const random = new Random(id);
   const body = new Body(random);
   const [at, word, count, a, b] = body.scratch(5);
@@ -182,7 +185,14 @@ function selfModifying(index: number, id: string): TestCase {
   };
   const replacement = pick();
   const constant = loadConstant(word, BigInt(replacement | 0));
-  body.add(encode.auipc(at, 0), ...loadConstant(count, 2n));
+  const start = random.oneIn(3) ? 4064 : 0;
+  const space = alias ? addressSpace(random.pick(["Sv39", "Sv48", "Sv57"]), index % 2 === 0 ? "S" : "U", random) : undefined;
+  if (space) {
+    // The data window's first page shows the code: the store goes to another address than the fetch.
+    const page = space.aliasOf(codePages[0]);
+    body.x[at] = page + BigInt(start);
+    body.add(encode.addi(0, 0, 0), ...loadConstant(count, 2n));
+  } else body.add(encode.auipc(at, 0), ...loadConstant(count, 2n));
   const target = 4 * (2 + constant.length);
   body.add(...constant);
   body.add(encode.addi(a, a, 1)); // replaced after the first round
@@ -191,5 +201,6 @@ function selfModifying(index: number, id: string): TestCase {
     : [encode.sh(word, at, target), encode.srli(word, word, 16), encode.sh(word, at, target + 2)];
   body.add(...store, encode.fenceI(), encode.addi(count, count, -1));
   body.add(encode.bne(count, 0, -4 * (store.length + 3 + constant.length)), encode.add(b, b, a));
-  return testCase({ id, mode: modes[index % 3], body: body.finish(), x: body.x, f: body.f, start: random.oneIn(3) ? 4064 : 0 });
+  const common = { id, body: body.finish(), x: body.x, f: body.f, start };
+  return space ? inSpace(space, common, []) : testCase({ ...common, mode: modes[index % 3] });
 }

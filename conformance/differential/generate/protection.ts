@@ -1,0 +1,71 @@
+/** Physical memory protection (Priv. spec, "Physical Memory Protection"). */
+import { csr, encode } from "../assembler.ts";
+import { Body } from "../body.ts";
+import { floatState, type Mode, type TestCase, testCase, writeCsrs } from "../case.ts";
+import { codePages, windowCentre } from "../layout.ts";
+import { Random } from "../random.ts";
+import type { Group } from "./group.ts";
+import { accesses } from "./memory.ts";
+import { status } from "./system.ts";
+
+export const protectionGroups: readonly Group[] = [
+  { name: "pmp/data", weight: 300, make: protectedData },
+  { name: "pmp/fetch", weight: 150, make: protectedCode },
+];
+
+/** Random PMP entries over the window, and accesses that are aligned: others may be split (Priv. spec, "Physical Memory Protection"). */
+function protectedData(index: number, id: string): TestCase {
+  const random = new Random(id);
+  const body = new Body(random);
+  const mode = (["S", "U", "S", "M"] as const)[index % 4];
+  const [base, mprv] = body.scratch(2);
+  body.x[base] = windowCentre;
+  body.x[mprv] = floatState.dirty | status.MPRV | (random.oneIn(2) ? 1n << 11n : 0n);
+  const free = body.reserving(base, mprv);
+  for (let i = 0; i < 6; i++) {
+    if (mode === "M") free.add(encode.csrrw(0, csr.mstatus, mprv));
+    const [rd] = free.scratch(1);
+    const name = random.pick(accesses);
+    const size = { b: 1, h: 2, w: 4, d: 8 }[name.replace(/^f|u$/g, "")[1]] ?? 8;
+    free.add(encode[name](rd, base, Math.floor(random.between(-256, 255) / size) * size));
+    // M-mode itself is free of entries without L.
+    if (mode === "M") free.add(encode.csrrci(0, csr.mstatus, 0), encode.ld(rd, base, 0));
+  }
+  const entries: [number, bigint][] = [];
+  let configuration = 0n;
+  for (let i = 0; i < 7; i++) {
+    const size = 1n << BigInt(random.between(3, 9));
+    const at = windowCentre + BigInt(random.between(-32, 31)) * 8n;
+    const rights = BigInt(random.pick([0, 1, 3, 4, 5, 7]));
+    const matching = BigInt(random.below(4)); // off, TOR, NA4, NAPOT
+    const address = matching === 3n ? ((at & ~(size - 1n)) >> 2n) | (size / 8n - 1n) : (at >> 2n) + BigInt(random.below(2));
+    entries.push([csr.pmpaddr0 + i, address]);
+    configuration |= (rights | (matching << 3n)) << BigInt(8 * i);
+  }
+  // TOR from the last entry up to everything, or from nothing: the code must stay reachable.
+  entries.push([csr.pmpaddr0 + 8, -1n], [csr.pmpcfg2, 0x1fn], [csr.pmpcfg0, configuration]);
+  return testCase({ id, mode, setup: writeCsrs(entries), body: body.finish(), x: body.x, f: body.f, seed: random.u64() });
+}
+
+/** Two pages of instructions, either of which may not be fetched. See `known` in differences.ts for regions smaller than a page. */
+function protectedCode(index: number, id: string): TestCase {
+  const random = new Random(id);
+  const body = new Body(random);
+  const mode: Mode = index % 2 === 0 ? "S" : "U";
+  const [rd, count] = body.scratch(2);
+  // Twice: the second time nothing is looked up anew.
+  body.x[count] = 2n;
+  for (let i = 0; i < 16; i++) {
+    if (random.oneIn(2)) body.add(encode.addi(rd, rd, i));
+    else body.addRaw(0x0001); // c.nop
+  }
+  body.repeat(count);
+  const page = random.pick(codePages);
+  const rights = BigInt(random.pick([0, 1, 3, 4, 5, 7]));
+  const setup = writeCsrs([
+    [csr.pmpaddr0, (page >> 2n) | (4096n / 8n - 1n)],
+    [csr.pmpaddr0 + 1, -1n],
+    [csr.pmpcfg0, 0x18n | rights | (0x1fn << 8n)],
+  ]);
+  return testCase({ id, mode, setup, body: body.finish(), x: body.x, f: body.f, start: 4096 - 2 * random.between(1, 24) });
+}
