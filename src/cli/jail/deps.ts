@@ -9,6 +9,7 @@ interface DepsOptions {
   all: boolean;
   libraryPath?: string[];
   without?: string[];
+  runtimes: boolean;
   verbose: boolean;
 }
 
@@ -34,6 +35,7 @@ export function addJailDepsCommand(jail: Command, done: (code: number) => void):
     .option("--all", "list the files of recognized runtimes one by one", false)
     .option("--library-path <dirs>", "directories searched as by LD_LIBRARY_PATH", splitPath)
     .option("--without <runtimes>", "leave out what these load by themselves, such as locale,timezones", splitList)
+    .option("--no-runtimes", "show only what headers, links and first lines name, as ldd and lddtree do")
     .option("-v, --verbose", "name optional things that are missing, too", false)
     .addHelpText("after", examples)
     .action((programs: string[], options: DepsOptions) => done(deps(programs, options)));
@@ -48,7 +50,7 @@ export function splitList(text: string, previous: readonly string[] = []): strin
 }
 
 function deps(programs: string[], options: DepsOptions): number {
-  const closure = closureOf({ programs, root: options.root, libraryPath: options.libraryPath, without: options.without });
+  const closure = closureOf({ ...options, programs, withoutRuntimes: !options.runtimes });
   if (options.why !== undefined) process.stdout.write(why(closure, options.why));
   else if (options.json) process.stdout.write(`${JSON.stringify(closureData(closure), null, 1)}\n`);
   else {

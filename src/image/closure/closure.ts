@@ -1,17 +1,18 @@
 import { VivError } from "../../core/errors.ts";
 import { architectureOf } from "./architectures.ts";
 import { DebianPackages } from "./debian.ts";
-import { type Elf, isElf, parseElf } from "./elf.ts";
+import { type ByteSource, type Elf, isElf, parseElf } from "./elf.ts";
 import { importedFiles, nameServices } from "./expanders.ts";
 import { baseName, type FileStatus, type FileSystem, parentOf, readText } from "./filesystem.ts";
 import { glob } from "./glob.ts";
 import { parseLdCache } from "./ldcache.ts";
 import { readLdConf, readMuslPath } from "./ldconf.ts";
-import { dlopenNames, noteNames } from "./names.ts";
+import { dlopenNames, loaderSymbols, noteNames } from "./names.ts";
 import { type Resolution, Resolver } from "./resolve.ts";
 import { type Need, type Rule, runtimeRules } from "./runtimes/index.ts";
 import { parseScript, scriptHead } from "./script.ts";
 import { isFound, LibrarySearch, type Loaded } from "./search.ts";
+import { SymbolFinder } from "./symbols.ts";
 
 /** Why a file is in the closure. */
 export interface Reason {
@@ -78,6 +79,7 @@ export interface ClosureRequest {
 
 export const defaultSearchPath = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
+const headSize = 4096;
 const mergedDirectories = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
 /** No process has as many objects; a hostile chain ends here. */
@@ -129,6 +131,9 @@ class Builder {
   private readonly activeRules: readonly Rule[];
   private readonly preload: readonly string[];
   private debian: DebianPackages | undefined;
+  private readonly finder: SymbolFinder;
+  private readonly symbols = new Map<string, ReadonlySet<string>>();
+  private readonly recorded = new Set<string>();
   private readonly listed = new Map<string, readonly string[]>();
 
   constructor(fs: FileSystem, request: ClosureRequest) {
@@ -143,6 +148,7 @@ class Builder {
       }
     }
     this.activeRules = request.withoutRuntimes ? [] : runtimeRules.filter((rule) => !without.includes(rule.name));
+    this.finder = new SymbolFinder([...loaderSymbols, ...this.activeRules.flatMap((rule) => rule.when.symbols ?? [])]);
     this.search = new LibrarySearch({
       resolver: this.resolver,
       elf: (path) => this.elf(path),
@@ -243,8 +249,14 @@ class Builder {
     return undefined;
   }
 
-  private source(file: Resolution) {
-    return { size: file.status.size, read: (offset: number, length: number) => this.fs.read(file.path, offset, length) };
+  /** A file's bytes; the first page, where the headers are, is read once. */
+  private source(file: Resolution): ByteSource {
+    const head = this.fs.read(file.path, 0, headSize);
+    return {
+      size: file.status.size,
+      read: (offset, length) =>
+        offset + length <= head.length ? head.subarray(offset, offset + length) : this.fs.read(file.path, offset, length),
+    };
   }
 
   private elf(path: string): Elf | undefined {
@@ -288,17 +300,17 @@ class Builder {
   private record(path: string, status: FileStatus, reason: Reason, required: boolean): void {
     if (path === "/") return;
     const known = this.files.get(path);
+    const key = `${path}\0${reason.from}\0${reason.kind}\0${reason.rule ?? reason.name}`;
     if (known === undefined) {
       const target = status.kind === "symlink" ? { target: this.resolver.readLink(path) } : {};
       this.files.set(path, { path, status, ...target, reasons: [reason], required });
+      this.recorded.add(key);
       return;
     }
     known.required ||= required;
-    if (reason.from === path) return;
-    const same = known.reasons.some(
-      (item) => item.from === reason.from && item.kind === reason.kind && (item.name === reason.name || item.kind === "rule"),
-    );
-    if (!same) known.reasons.push(reason);
+    if (reason.from === path || this.recorded.has(key)) return;
+    this.recorded.add(key);
+    known.reasons.push(reason);
   }
 
   /** Adds a file of a runtime's tree; programs in it become programs of the closure, libraries join `process`. */
@@ -410,13 +422,27 @@ class Builder {
 
   private opened(object: Loaded): readonly string[] {
     // What the C library itself loads is in the table, bound to the functions that load it.
-    if (isLibc(object)) return [];
+    if (isLibc(object) || this.request.withoutRuntimes) return [];
     let names = this.scanned.get(object.file.path);
     if (names === undefined) {
-      names = [...dlopenNames(this.fs, object.file.path, object.elf), ...noteNames(this.fs, object.file.path, object.elf)];
+      const loads = loaderSymbols.some((symbol) => this.symbolsOf(object).has(symbol));
+      names = [
+        ...(loads ? dlopenNames(this.fs, object.file.path, object.elf) : []),
+        ...noteNames(this.fs, object.file.path, object.elf),
+      ];
       this.scanned.set(object.file.path, names);
     }
     return names;
+  }
+
+  /** Which of the symbols that rules ask for an object uses. */
+  private symbolsOf(object: Loaded): ReadonlySet<string> {
+    let symbols = this.symbols.get(object.file.path);
+    if (symbols === undefined) {
+      symbols = this.finder.find(object.elf.dynamic?.strings ?? new Uint8Array(0));
+      this.symbols.set(object.file.path, symbols);
+    }
+    return symbols;
   }
 
   private drain(process: Process): void {
@@ -501,14 +527,14 @@ class Builder {
     const names = [...new Set([baseName(object.path), object.elf.dynamic?.soname ?? "", baseName(object.file.path)])];
     const isProgram = object === process.main && object.elf.interpreter !== undefined;
     const ofLibc = isLibc(object);
+    const symbols = this.symbolsOf(object);
     this.match(
       (rule) => {
         for (const name of isProgram ? [] : names) {
           const match = rule.when.library?.exec(name);
           if (match) return match;
         }
-        const { mentions } = object.elf.dynamic!;
-        return !ofLibc && rule.when.symbols?.some((symbol) => mentions(symbol)) ? [] : undefined;
+        return !ofLibc && rule.when.symbols?.some((symbol) => symbols.has(symbol)) ? [] : undefined;
       },
       object.path,
       object.file,

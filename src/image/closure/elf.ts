@@ -39,11 +39,8 @@ export interface Dynamic {
   readonly audit: readonly string[];
   /** DF_1_NODEFLIB: neither the default directories nor what the cache has of them. */
   readonly noDefaultLibraries: boolean;
-  /**
-   * Whether the object may import or define `symbol`. Linkers share the tails of strings, so that a longer name with
-   * the same end counts too: never a "no" for a symbol that is there.
-   */
-  mentions(symbol: string): boolean;
+  /** DT_STRTAB: names of everything above and of the symbols that the object imports and defines. */
+  readonly strings: Uint8Array;
 }
 
 const PT_LOAD = 1;
@@ -176,7 +173,6 @@ export function parseElf(source: ByteSource, name: string): Elf {
       return decodeUtf8(bytes);
     };
     const all = (tag: number) => entries.filter((item) => item.tag === tag).map((item) => string(item.value));
-    let text: string | undefined;
     const flags1 = value(DT_FLAGS_1) ?? 0;
     return {
       needed: [...new Set(all(DT_NEEDED))].filter((item) => item !== ""),
@@ -189,7 +185,7 @@ export function parseElf(source: ByteSource, name: string): Elf {
       ],
       audit: [...all(DT_AUDIT), ...all(DT_DEPAUDIT)].flatMap((list) => list.split(":")).filter((item) => item !== ""),
       noDefaultLibraries: (flags1 & DF_1_NODEFLIB) !== 0,
-      mentions: (symbol) => (text ??= latin1(strings)).includes(`${symbol}\0`),
+      strings,
     };
   }
 
@@ -206,11 +202,4 @@ export function parseElf(source: ByteSource, name: string): Elf {
 function untilNul(bytes: Uint8Array): Uint8Array {
   const end = bytes.indexOf(0);
   return end < 0 ? bytes : bytes.subarray(0, end);
-}
-
-/** One character for each byte. */
-export function latin1(bytes: Uint8Array): string {
-  const parts: string[] = [];
-  for (let at = 0; at < bytes.length; at += 8192) parts.push(String.fromCharCode(...bytes.subarray(at, at + 8192)));
-  return parts.join("");
 }

@@ -1,36 +1,40 @@
 import { decodeUtf8 } from "../../core/text.ts";
-import { type Elf, latin1 } from "./elf.ts";
+import type { Elf } from "./elf.ts";
 import type { FileSystem } from "./filesystem.ts";
 
-const loaders = ["dlopen", "dlmopen", "g_module_open", "PR_LoadLibraryWithFlags", "PR_LoadLibrary", "lt_dlopenext"];
+/** Functions by which libraries are loaded while a program runs. */
+export const loaderSymbols = ["dlopen", "dlmopen", "g_module_open", "PR_LoadLibraryWithFlags", "PR_LoadLibrary", "lt_dlopenext"];
 
 /** A whole string that can only be a library: `libX.so`, `libX.so.N` or an absolute path of one. */
-const libraryName = /\0((?:\/[\w.+/-]{1,255}\/)?[A-Za-z][\w+.-]{0,127}?\.so(?:\.\d+)*)(?=\0)/g;
+const libraryName = /^(?:\/[\w.+/-]{1,255}\/)?[A-Za-z][\w+.-]{0,127}?\.so(?:\.\d+)*$/;
+const longest = 512;
 const chunk = 1 << 20;
-const overlap = 512;
 
 /**
- * Names of libraries that an object may hand to `dlopen`: whole strings of its read-only data, if it uses `dlopen` at
- * all. Names made at run time are not among them.
+ * Names of libraries that an object which uses `dlopen` may hand to it: whole strings of its read-only data. Names made
+ * at run time are not among them.
  */
 export function dlopenNames(fs: FileSystem, path: string, elf: Elf): string[] {
-  if (!elf.dynamic || !loaders.some((symbol) => elf.dynamic!.mentions(symbol))) return [];
   const names = new Set<string>();
   for (const [offset, size] of elf.readOnly) {
-    for (let at = 0; at < size; at += chunk) {
-      const bytes = fs.read(path, offset + at, Math.min(chunk + overlap, size - at));
-      if (!holdsSuffix(bytes)) continue;
-      for (const match of latin1(bytes).matchAll(libraryName)) names.add(match[1]!);
-    }
+    // Chunks overlap: a string belongs to the chunk that it begins in.
+    for (let at = 0; at < size; at += chunk) addNames(names, fs.read(path, offset + at, Math.min(chunk + longest, size - at)));
   }
   return [...names];
 }
 
-function holdsSuffix(bytes: Uint8Array): boolean {
-  for (let at = bytes.indexOf(0x2e); at >= 0; at = bytes.indexOf(0x2e, at + 1)) {
-    if (bytes[at + 1] === 0x73 && bytes[at + 2] === 0x6f) return true;
+function addNames(names: Set<string>, bytes: Uint8Array): void {
+  for (let dot = bytes.indexOf(0x2e); dot >= 0; dot = bytes.indexOf(0x2e, dot + 1)) {
+    if (bytes[dot + 1] !== 0x73 || bytes[dot + 2] !== 0x6f) continue;
+    const end = bytes.indexOf(0, dot);
+    if (end < 0) return;
+    const start = bytes.lastIndexOf(0, dot);
+    if (start >= 0 && end - start <= longest) {
+      const text = String.fromCharCode(...bytes.subarray(start + 1, end));
+      if (libraryName.test(text)) names.add(text);
+    }
+    dot = end;
   }
-  return false;
 }
 
 const noteType = 0x407c0c0a;
