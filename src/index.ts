@@ -10,10 +10,9 @@
  * @module
  */
 import { arch, platform } from "node:process";
-import { createEmulatedVm } from "./engine/emulator/vm.ts";
 import { chooseRootEngine, type EngineChoice } from "./guest/choose.ts";
 import type { Host } from "./guest/host.ts";
-import { type LockstepResult, type LockstepRun, runLockstep } from "./guest/lockstep.ts";
+import type { LockstepResult, LockstepRun } from "./guest/lockstep.ts";
 import { Machine as GuestMachine } from "./guest/machine.ts";
 import type { GuestSpec, GuestSpecInput } from "./guest/spec.ts";
 import { openDiskFile, openOverlayStore, readWholeFile } from "./host/node/files.ts";
@@ -99,7 +98,7 @@ export const Machine = {
    * @throws VivError naming the field or file that is wrong
    */
   create(spec: GuestSpecInput = {}): Promise<Machine> {
-    return GuestMachine.create(spec, host, createEmulatedVm);
+    return GuestMachine.create(spec, host, async () => (await import("./engine/emulator/vm.ts")).createEmulatedVm);
   },
 };
 
@@ -108,7 +107,8 @@ export const Machine = {
  * instructions, and nobody types.
  * @throws VivError as `Machine.create`; `BAD_SPEC` for disks that the guest can write
  */
-export function lockstep(spec: GuestSpecInput, options: LockstepRun = {}): Promise<LockstepResult> {
+export async function lockstep(spec: GuestSpecInput, options: LockstepRun = {}): Promise<LockstepResult> {
+  const { runLockstep } = await import("./guest/lockstep.ts");
   return runLockstep(spec, host, options);
 }
 export { checkJail, type Finding } from "./host/node/imprison/check.ts";

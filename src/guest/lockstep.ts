@@ -93,8 +93,11 @@ async function runBoth(
 }
 
 function createLane(spec: GuestSpecInput, host: Host, lockstep: Lockstep, lane: Lane, tier: 0 | 1 | "auto"): Promise<Machine> {
-  return Machine.create({ ...spec, engine: "emulator", icount: true, tier, onReset: "end" }, host, (setup) =>
-    createEmulatedVm({ ...setup, host: lockstep.host(lane, setup.host) }, (harts) => lockstep.harts(lane, harts)),
+  return Machine.create(
+    { ...spec, engine: "emulator", icount: true, tier, onReset: "end" },
+    host,
+    async () => (setup) =>
+      createEmulatedVm({ ...setup, host: lockstep.host(lane, setup.host) }, (harts) => lockstep.harts(lane, harts)),
   );
 }
 

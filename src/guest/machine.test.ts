@@ -141,7 +141,7 @@ class FakeVm implements Vm {
 async function create(spec: GuestSpecInput, script: (vm: FakeVm) => VmExit | undefined = () => undefined) {
   const host = new FakeHost();
   const vms: FakeVm[] = [];
-  const machine = await Machine.create(spec, host, (setup) => {
+  const machine = await Machine.create(spec, host, async () => (setup) => {
     const vm = new FakeVm(setup, script);
     vms.push(vm);
     return vm;
@@ -280,7 +280,7 @@ test("what cannot be booted is one error with the name, and nothing stays open",
   for (const [spec, code, message] of cases) {
     const host = new FakeHost();
     await assert.rejects(
-      Machine.create(spec, host, () => assert.fail()),
+      Machine.create(spec, host, async () => () => assert.fail()),
       { code, message },
       JSON.stringify(spec),
     );
@@ -302,7 +302,7 @@ test("a kernel of one's own has the UART for a console, unless its command line 
 
 test("an engine that fails to start rejects, and the disks are closed", async () => {
   const host = new FakeHost();
-  const machine = await Machine.create({ disks: [{ file: "disk" }] }, host, () => {
+  const machine = await Machine.create({ disks: [{ file: "disk" }] }, host, async () => () => {
     throw new VivError("BAD_MEMORY", "too little");
   });
   assert.throws(() => machine.start(), { code: "BAD_MEMORY" });

@@ -7,7 +7,7 @@ import { consoleDevice, openDisks, prepareBoot, readBootFiles } from "./boot.ts"
 import { chooseEngine, type EngineChoice } from "./choose.ts";
 import { commandPorts, withCommand } from "./command.ts";
 import type { Host } from "./host.ts";
-import { type GuestSpec, type GuestSpecInput, parseSpec } from "./spec.ts";
+import { type EngineName, type GuestSpec, type GuestSpecInput, parseSpec } from "./spec.ts";
 import { collect, GuestInput, GuestOutput } from "./streams.ts";
 import { Tail } from "./tail.ts";
 
@@ -77,6 +77,9 @@ export class GuestConsole {
   }
 }
 
+/** Gives what makes virtual machines; loaded once it is needed, while what is booted is unpacked. */
+export type LoadEngine = (engine: EngineName) => Promise<(setup: VmSetup) => Vm>;
+
 interface MachineParts {
   readonly spec: GuestSpec;
   readonly choice: EngineChoice;
@@ -134,11 +137,11 @@ export class Machine {
    * `stop` releases what it holds.
    * @throws VivError `BAD_SPEC`, `NO_ENGINE`, `BAD_KERNEL`, `BAD_DISK`, `EBUSY`... naming the field or file
    */
-  static async create(input: GuestSpecInput, host: Host, createVm: (setup: VmSetup) => Vm): Promise<Machine> {
+  static async create(input: GuestSpecInput, host: Host, loadEngine: LoadEngine): Promise<Machine> {
     const spec = parseSpec(input);
     const files = readBootFiles(spec, host);
     const choice = chooseEngine(spec, { host, boot: files.subject });
-    const boot = await prepareBoot(files, spec, host);
+    const [boot, createVm] = await Promise.all([prepareBoot(files, spec, host), loadEngine(choice.engine)]);
     const disks = openDisks(spec, host);
     return new Machine({ spec, choice, host, createVm, isEmbedded: files.isEmbedded, boot, disks });
   }
