@@ -7,7 +7,7 @@ import { regionType, TranslatorEmitter } from "../../isa/riscv64/translator.ts";
 import { type WasmMemory, type WasmTable, webAssembly } from "../../wasm/webassembly.ts";
 
 /** Jumps to a place after which it is translated. */
-export const defaultThreshold = 1500;
+export const defaultThreshold = 8000;
 /** A module is made of so many regions at once, or of fewer after so many runs of the hart: each module has its costs. */
 const batch = { regions: 16, runs: 12 } as const;
 

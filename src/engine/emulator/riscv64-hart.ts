@@ -122,7 +122,19 @@ export class Riscv64Hart implements Hart {
   }
   /** Counts that the hart keeps in its state. */
   get counters(): Readonly<
-    Record<"regionEntries" | "regionInstructions" | "tlbMisses" | "pageWalks" | "fetchMisses" | "decoded", number>
+    Record<
+      | "regionEntries"
+      | "regionInstructions"
+      | "tlbMisses"
+      | "pageWalks"
+      | "fetchMisses"
+      | "decoded"
+      | "flushesOfAll"
+      | "flushesOfSpaces"
+      | "flushesOfSpace"
+      | "flushesOfPage",
+      number
+    >
   > {
     const count = (field: StateField) => Number(this.#u64(state[field]));
     return {
@@ -132,6 +144,10 @@ export class Riscv64Hart implements Hart {
       pageWalks: count("pageWalks"),
       fetchMisses: count("fetchMisses"),
       decoded: count("decoded"),
+      flushesOfAll: count("flushesOfAll"),
+      flushesOfSpaces: count("flushesOfSpaces"),
+      flushesOfSpace: count("flushesOfSpace"),
+      flushesOfPage: count("flushesOfPage"),
     };
   }
 

@@ -573,20 +573,26 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
   module.body(fn.cacheBlockZero, (f, address) => {
     requireEnvironment(f, menvcfg.CBZE);
     const block = f.i64.let(f.i64.and(f.get(address), f.i64.const(-blockSize)));
-    // The faulting address is the one in the register (Zicboz 2.3).
-    const physical = f.i64.let(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write), f.i32.const(blockSize)));
-    f.if(trapped(f), () => f.return());
-    f.if(f.i32.eqz(inRam(f, physical)), () => {
-      f.call(fn.raise, f.i32.const(cause.accessFault[1]), f.get(address));
-      f.return();
-    });
-    const i = f.i64.let(f.i64.const(0));
-    f.loop((next) => {
-      const at = f.i64.let(f.i64.add(f.get(block), f.get(i)));
-      f.call(fn.storeSlow, f.get(at), f.i32.const(3), f.i64.const(0));
-      f.set(i, f.i64.add(f.get(i), f.i64.const(8)));
-      f.brIf(next, f.i64.ltU(f.get(i), f.i64.const(blockSize)));
-    });
+    const offset = f.i32.local();
+    const slot = f.i32.let(slotOf(f, block, load32(f, state.dataTlb)));
+    f.if(
+      f.i64.eq(f.i64.load(f.get(slot), dataTlb.writeTag), f.i64.and(f.get(block), f.i64.const(-4096))),
+      () => f.set(offset, f.i32.add(f.i32.wrapI64(f.get(block)), f.i32.load(f.get(slot), dataTlb.addend))),
+      () => {
+        // The faulting address is the one in the register (Zicboz 2.3).
+        const physical = f.i64.let(f.call(fn.dataAddress, f.get(address), f.i32.const(access.write), f.i32.const(blockSize)));
+        f.if(trapped(f), () => f.return());
+        f.if(f.i32.eqz(inRam(f, physical)), () => {
+          f.call(fn.raise, f.i32.const(cause.accessFault[1]), f.get(address));
+          f.return();
+        });
+        f.set(offset, f.call(fn.physical, f.i64.and(f.get(physical), f.i64.const(-blockSize))));
+        f.call(fn.forgetCode, f.get(offset));
+        f.call(refill, f.get(block), f.get(offset), f.i32.const(1));
+      },
+    );
+    // Inline: a call of the host's fill costs more than this.
+    for (let at = 0; at < blockSize; at += 8) f.i64.store(f.get(offset), f.i64.const(0), at);
   });
 
   module.body(fn.cacheBlockManage, (f, address, kind) => {
@@ -629,6 +635,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
 
   module.body(fn.flushTlb, (f) => {
     fillWalkCache(f);
+    bump(f, state.flushesOfAll);
     f.i32.store(f.i32.const(state.refetch), f.i32.const(1));
     fillBanks(f, 0, dataTlb.bankCount);
     fillFetchBanks(f, 0, fetchTlb.bankCount);
@@ -643,11 +650,13 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
     f.if(
       f.i32.and(f.get(keepGlobal), f.i32.eqz(load32(f, state.supervisorNotGlobal))),
       () => {
+        bump(f, state.flushesOfSpace);
         fillBanks(f, dataTlb.banks.U, 1);
         fillBanks(f, dataTlb.banks.SSum, 1);
         fillFetchBanks(f, fetchTlb.banks.U, 1);
       },
       () => {
+        bump(f, state.flushesOfSpaces);
         fillBanks(f, 0, 3);
         fillFetchBanks(f, 0, 2);
         f.i64.store(f.i32.const(state.superpageLow), f.i64.const(-1));
@@ -688,6 +697,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
         f.if(f.i64.eq(f.i64.load(f.get(slot), tag), f.get(page)), () => f.i64.store(f.get(slot), invalidTag(f, slot), tag));
       }
     }
+    bump(f, state.flushesOfPage);
     f.i64.store(walkCacheSlot(f, address), f.i64.const(0x8080_8080_8080_8080n), walkCache.tag);
     for (let bank = 0; bank < 2; bank++) {
       const slot = f.i32.let(

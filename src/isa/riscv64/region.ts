@@ -7,7 +7,7 @@ import { fetchTlb, type Layout, recordPage, regionEntry } from "./layout.ts";
 import type { TranslatorEmitter } from "./translator.ts";
 
 /** Most instructions of a region, and most calls followed inwards. */
-const limits = { instructions: 500, depth: 2 } as const;
+const limits = { instructions: 256, depth: 2 } as const;
 
 /** A call that the region followed: where it returns to, and in which call. */
 interface Context {

@@ -91,6 +91,11 @@ export const stateFields = {
   tlbMisses: 8,
   pageWalks: 8,
   fetchMisses: 8,
+  /** Flushes of the TLB: of everything, of all that satp governs, of what is not global, of one address. */
+  flushesOfAll: 8,
+  flushesOfSpaces: 8,
+  flushesOfSpace: 8,
+  flushesOfPage: 8,
   decoded: 8,
   regionEntries: 8,
   regionInstructions: 8,
