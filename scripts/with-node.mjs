@@ -4,9 +4,11 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const pinned = { 20: "20.19.5", 24: "24.21.0" };
 
+/** Path of the binary of a Node major, fetched if need be. */
 export function nodeBinary(major) {
   if (process.versions.node.startsWith(`${major}.`)) return process.execPath;
   const version = pinned[major];
@@ -32,10 +34,12 @@ export function nodeBinary(major) {
   return binary;
 }
 
-const [major, ...args] = process.argv.slice(2);
-const binary = nodeBinary(major);
-const result = spawnSync(binary, args, {
-  stdio: "inherit",
-  env: { ...process.env, PATH: `${join(binary, "..")}:${process.env.PATH}` },
-});
-process.exit(result.status ?? 1);
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [major, ...args] = process.argv.slice(2);
+  const binary = nodeBinary(major);
+  const result = spawnSync(binary, args, {
+    stdio: "inherit",
+    env: { ...process.env, PATH: `${join(binary, "..")}:${process.env.PATH}` },
+  });
+  process.exit(result.status ?? 1);
+}

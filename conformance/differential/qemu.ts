@@ -32,6 +32,12 @@ const extensions: Record<string, boolean> = {
   svpbmt: true,
 };
 
+/** QEMU's `-cpu` for that hart. @param more extensions that it has besides */
+export function cpuModel(more: readonly string[] = []): string {
+  const chosen = { ...extensions, ...Object.fromEntries(more.map((name) => [name, true])) };
+  return ["rv64", ...Object.entries(chosen).map(([name, on]) => `${name}=${on}`)].join(",");
+}
+
 type Reply = { return?: unknown; error?: { desc: string }; event?: string };
 
 class Qmp {
@@ -90,8 +96,7 @@ export function qemu(path: string): Contender {
   return {
     name: "QEMU",
     async run(blob, more = []) {
-      const chosen = { ...extensions, ...Object.fromEntries(more.map((name) => [name, true])) };
-      const cpu = ["rv64", ...Object.entries(chosen).map(([name, on]) => `${name}=${on}`)].join(",");
+      const cpu = cpuModel(more);
       const folder = mkdtempSync(join(tmpdir(), "viv-differential-"));
       try {
         const results = new Uint8Array(blob.results.length);
