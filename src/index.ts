@@ -74,7 +74,8 @@ export {
 /** Names of processors as `uname -m` has them, by Node's. */
 const architectures: Partial<Record<string, string>> = { x64: "x86_64", arm64: "aarch64", ia32: "i386" };
 
-const host: Host = {
+/** A function, so that a bundle which has no use for machines does not have them in it. */
+const nodeHost = (): Host => ({
   platform,
   architecture: architectures[arch] ?? arch,
   readFile: readWholeFile,
@@ -88,7 +89,7 @@ const host: Host = {
   yieldToHost,
   after,
   randomBytes,
-};
+});
 
 /** A guest on a machine of its own, on this host. */
 export type Machine = GuestMachine;
@@ -98,7 +99,7 @@ export const Machine = {
    * @throws VivError naming the field or file that is wrong
    */
   create(spec: GuestSpecInput = {}): Promise<Machine> {
-    return GuestMachine.create(spec, host, async () => (await import("./engine/emulator/vm.ts")).createEmulatedVm);
+    return GuestMachine.create(spec, nodeHost(), async () => (await import("./engine/emulator/vm.ts")).createEmulatedVm);
   },
 };
 
@@ -109,7 +110,7 @@ export const Machine = {
  */
 export async function lockstep(spec: GuestSpecInput, options: LockstepRun = {}): Promise<LockstepResult> {
   const { runLockstep } = await import("./guest/lockstep.ts");
-  return runLockstep(spec, host, options);
+  return runLockstep(spec, nodeHost(), options);
 }
 export { checkJail, type Finding } from "./host/node/imprison/check.ts";
 export { type ExportFormat, type ExportOptions, exportJail } from "./host/node/imprison/export.ts";
@@ -121,5 +122,5 @@ export { directoryTree } from "./host/node/imprison/tree.ts";
  * @throws VivError `NO_ENGINE` if none does, or not the one asked for
  */
 export function chooseRoot(root: string, asked: GuestSpec["engine"] = "auto"): EngineChoice {
-  return chooseRootEngine(asked, { host, boot: { name: root, media: sampleProgram(root) } });
+  return chooseRootEngine(asked, { host: nodeHost(), boot: { name: root, media: sampleProgram(root) } });
 }

@@ -1,5 +1,4 @@
 /** Jails as users have them: with names, limits, mapped users, and a state that others can look up. */
-import { randomBytes } from "node:crypto";
 import { closeSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { constants } from "node:os";
 import { VivError } from "../../../core/errors.ts";
@@ -10,7 +9,7 @@ import { cgroupDirectories, closeJoins, makeCgroups, openDirectories, openJoins,
 import { enterJail } from "./enter.ts";
 import { hostFacts } from "./facts.ts";
 import type { JailExit, JailProcess, JailStreams } from "./process.ts";
-import { startJail } from "./start.ts";
+import { type HostStartOptions, startJail } from "./start.ts";
 import { identify, isAlive, type JailState, JailStore } from "./store.ts";
 import { makeUserNamespace, ownMapping, shiftedMapping } from "./userns.ts";
 
@@ -45,6 +44,7 @@ export interface JailOptions {
   /** The jail goes on when this process ends. It has an init then. */
   readonly detached?: boolean;
   readonly store?: JailStore;
+  readonly revise?: HostStartOptions["revise"];
 }
 
 /**
@@ -56,7 +56,7 @@ export async function createJail(given: JailSpec, options: JailOptions = {}): Pr
   const store = options.store ?? new JailStore();
   store.sweep();
   const detached = options.detached ?? false;
-  const name = options.name ?? `jail-${randomBytes(4).toString("hex")}`;
+  const name = options.name ?? newName();
   const spec: JailSpec = { ...given, init: given.init || detached, dieWithParent: !detached };
   const cgroups = planHostCgroups(spec.limits, name);
   const owner = identify(process.pid)!;
@@ -84,6 +84,7 @@ export async function createJail(given: JailSpec, options: JailOptions = {}): Pr
       inputs,
       cgroups: joins.map((_, index) => `cgroup${index}`),
       preparedUserNamespace: isPrepared,
+      ...(options.revise === undefined ? {} : { revise: options.revise }),
       ...(spec.init ? { created: noteDown } : {}),
     });
     if (!spec.init) noteDown(started.pid);
@@ -99,6 +100,12 @@ export async function createJail(given: JailSpec, options: JailOptions = {}): Pr
     for (const fd of open) closeSync(fd);
   }
 }
+
+/** A name that no other jail has: no two processes are there with one number at one time. */
+function newName(): string {
+  return `jail-${process.pid.toString(36)}-${(Date.now() % 36 ** 6).toString(36)}-${(unnamed++).toString(36)}`;
+}
+let unnamed = 0;
 
 /** What differs for one command in a running jail; the rest is the jail's. */
 export type CommandInput = Pick<JailSpecInput, "command" | "env" | "cwd" | "user" | "terminal">;

@@ -1,6 +1,7 @@
 /** Starts jails on this host: plans, opens what the plan needs, runs it, and watches the process that comes of it. */
 import { closeSync } from "node:fs";
 import { executable } from "../../../engine/jail/elf.ts";
+import type { Plan } from "../../../engine/jail/operations.ts";
 import { planJail, type StartOptions } from "../../../engine/jail/plan/index.ts";
 import { type Inputs, layOut, type Program } from "../../../engine/jail/program.ts";
 import type { JailSpec } from "../../../engine/jail/spec.ts";
@@ -16,6 +17,8 @@ const executor = new HostExecutor();
 export interface HostStartOptions extends StartOptions {
   /** Values of the inputs that the other options name. */
   readonly inputs?: Inputs;
+  /** Changes the plan before it is run: tests make it fail. */
+  readonly revise?: (plan: Plan) => Plan;
   /** With an init (the rest have `dieWithParent`): called when the jail is there and its command is not yet started; if it throws, the jail ends. */
   readonly created?: (pid: number) => void;
 }
@@ -27,7 +30,9 @@ export interface HostStartOptions extends StartOptions {
  */
 export async function startJail(spec: JailSpec, streams: JailStreams = {}, options: HostStartOptions = {}): Promise<JailProcess> {
   const facts = hostFacts();
-  const { plan, init } = planJail(spec, facts, { ...options, gate: options.created !== undefined && spec.init });
+  const planned = planJail(spec, facts, { ...options, gate: options.created !== undefined && spec.init });
+  const plan = options.revise?.(planned.plan) ?? planned.plan;
+  const { init } = planned;
   const inputs: Record<string, number | bigint> = {
     stdin: streams.stdin ?? 0,
     stdout: streams.stdout ?? 1,

@@ -188,7 +188,7 @@ export class JailStore {
 
 /** A group empties a moment after its last process was killed. */
 function removeCgroupSoon(directory: string): boolean {
-  for (let attempt = 0; attempt < 50; attempt++) {
+  for (let attempt = 0; attempt < 300; attempt++) {
     if (removeCgroup(directory)) return true;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
   }

@@ -1,15 +1,17 @@
 /** Connects this process's terminal with a jail's. */
 import { constants } from "node:fs";
-import { isatty, ReadStream, WriteStream } from "node:tty";
+import { createRequire } from "node:module";
 import { addressOf, mustSyscall, syscall } from "../ffi/libc.ts";
 
 const TIOCSWINSZ = 0x5414;
 const F_GETFL = 3;
 const F_SETFL = 4;
 
-/** Whether standard input and output are a terminal, without making streams of them. */
+/** Whether standard input and output are a terminal. Asked of the kernel: Node's module for it loads half of its network code. */
 export function isTerminal(): boolean {
-  return isatty(0) && isatty(1);
+  const TCGETS = 0x5401;
+  const attributes = addressOf(new Uint8Array(64));
+  return [0, 1].every((fd) => syscall("ioctl", fd, TCGETS, attributes) >= 0);
 }
 
 /** Makes the standard streams wait again: Node's own streams do not, and whom we give them to expects that they do. */
@@ -33,6 +35,7 @@ function setSize(master: number, columns: number, rows: number): void {
 export function connectTerminal(master: number): () => Promise<void> {
   const { stdin, stdout } = process;
   const F_DUPFD_CLOEXEC = 1030;
+  const { ReadStream, WriteStream } = createRequire(import.meta.url)("node:tty") as typeof import("node:tty");
   const reader = new ReadStream(mustSyscall("opening the jail's terminal", "fcntl", master, F_DUPFD_CLOEXEC, 3));
   const writer = new WriteStream(master);
   const resize = () => setSize(master, stdout.columns ?? 80, stdout.rows ?? 24);

@@ -1,6 +1,6 @@
 /** User namespaces: which ids we may map, and namespaces that others must map for us. */
-import { spawnSync } from "node:child_process";
 import { existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { userInfo } from "node:os";
 import { VivError } from "../../../core/errors.ts";
 import { flags, input, type Plan, Steps } from "../../../engine/jail/operations.ts";
@@ -109,6 +109,8 @@ function writeMap(pid: number, kind: "uid" | "gid", ranges: readonly IdRange[], 
     return;
   }
   const args = ranges.flatMap(({ inside, outside, size }) => [String(inside), String(outside), String(size)]);
+  // Loaded only here: it costs more than all else that starting a jail loads of Node.
+  const { spawnSync } = createRequire(import.meta.url)("node:child_process") as typeof import("node:child_process");
   const result = spawnSync(helper, [String(pid), ...args], { stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" });
   if (result.status !== 0) {
     const reason = result.error?.message ?? result.stderr.trim();
