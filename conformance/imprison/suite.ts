@@ -7,6 +7,7 @@ import { type Case, cases } from "./cases.ts";
 import { missingFrom, peers } from "./compare.ts";
 import { isRegularFile, traceHost } from "./jail.ts";
 import { installPackages } from "./packages.ts";
+import { type SystemCase, systems } from "./systems.ts";
 
 /**
  * Jails of real programs: each runs in a jail that has nothing of the host mounted, each file that the kernel opens for
@@ -17,13 +18,17 @@ export async function main(options: readonly string[] = []): Promise<{ passed: n
   const result = { passed: 0, failed: 0, skipped: 0 };
   if (process.getuid?.() !== 0 || process.platform !== "linux") {
     console.log("imprison: skipped, because it changes the root directory and installs packages: run it as root on Debian");
-    return { ...result, skipped: cases.length };
+    return { ...result, skipped: cases.length + systems.length };
   }
   installPackages(["strace", "pax-utils", "jailkit"]);
-  for (const item of cases) {
+  const all = [
+    ...cases.map((item) => ({ name: item.name, run: () => run(item) })),
+    ...systems.map((item) => ({ name: item.name, run: () => runSystem(item) })),
+  ];
+  for (const item of all) {
     if (options.length > 0 && !options.includes(item.name)) continue;
     try {
-      console.log(await run(item));
+      console.log(await item.run());
       result.passed++;
     } catch (error) {
       console.log(`failed: ${item.name}: ${error instanceof Error ? error.message : error}`);
@@ -54,6 +59,17 @@ async function run(item: Case): Promise<string> {
     });
     const size = formatSize(sizeOf(made.closure.files.values()));
     return `passed: ${item.name}: ${closure.files.size} files, ${size}; traced ${read} files opened, 0 outside; ${found.join(", ")}`;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function runSystem(item: SystemCase): Promise<string> {
+  installPackages(item.packages);
+  const scratch = mkdtempSync(join(tmpdir(), "viv-conform-"));
+  try {
+    await item.check(scratch);
+    return `passed: ${item.name}`;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
