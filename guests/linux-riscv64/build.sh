@@ -31,7 +31,11 @@ fi
 changes=$work/packages/usr/share/doc/$linux/changelog.Debian.gz
 KBUILD_BUILD_TIMESTAMP=$(dpkg-parsechangelog -l - -S Date < <(zcat "$changes" 2>/dev/null))
 export KBUILD_BUILD_TIMESTAMP KBUILD_BUILD_VERSION=1 KBUILD_BUILD_USER=vivarium KBUILD_BUILD_HOST=vivarium
-kmake() { make -s -C "$work/linux" O="$work/build" ARCH=riscv CROSS_COMPILE="$cross" "$@"; }
+# Zba, Zbb and Zbs in all of the kernel: 3 % fewer instructions.
+march=rv64imac_zicsr_zifencei_zihintpause_zba_zbb_zbs
+kmake() {
+  make -s -C "$work/linux" O="$work/build" ARCH=riscv CROSS_COMPILE="$cross" KCFLAGS="-march=$march" "$@"
+}
 
 say "configuring the kernel"
 kmake KCONFIG_ALLCONFIG="$here/kernel.config" allnoconfig >&2
