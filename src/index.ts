@@ -24,6 +24,7 @@ export { VivError } from "./core/errors.ts";
 export { defaultCapabilities as jailCapabilities } from "./engine/jail/capabilities.ts";
 export { type Exposure, exposures, printExposures } from "./engine/jail/exposure.ts";
 export { type JailSpec, type JailSpecInput, parseJailSpec } from "./engine/jail/spec.ts";
+export type { VmStats as GuestStats } from "./engine/vm.ts";
 export type { EngineChoice } from "./guest/choose.ts";
 export type { LockstepResult, LockstepRun } from "./guest/lockstep.ts";
 export type { CommandResult, GuestConsole, GuestExit } from "./guest/machine.ts";

@@ -15,6 +15,7 @@ import {
 import { exitCode, signalExitCode } from "./exit-code.ts";
 import { runRoot } from "./jail/root.ts";
 import { parseDisk, parseSeconds, parseSize, parseVariable } from "./options.ts";
+import { statsText } from "./stats.ts";
 
 interface RunOptions {
   engine: NonNullable<GuestSpecInput["engine"]>;
@@ -34,6 +35,7 @@ interface RunOptions {
   verbose?: boolean;
   explain?: boolean;
   json?: boolean;
+  stats?: "text" | "json";
 }
 
 const examples = `
@@ -82,6 +84,11 @@ export function addRunCommand(program: Command, command: readonly string[] | und
     )
     .option("--timeout <seconds>", "stop the guest after so long", parseSeconds)
     .option("-v, --verbose", "show the boot log on stderr, and which engine was chosen")
+    .addOption(
+      new Option("--stats [format]", "at the end, say on stderr what the guest did: instructions, traps, devices, translation")
+        .choices(["text", "json"])
+        .preset("text"),
+    )
     .option("--explain", "say which engine would be chosen and why, and start nothing")
     .option("--json", "with --explain: as JSON")
     .addHelpText("after", examples)
@@ -97,7 +104,7 @@ export function addRunCommand(program: Command, command: readonly string[] | und
 
 /** What makes a machine does not go with a directory, which shares the host's. */
 function refuseMachineOptions(root: string, options: RunOptions): void {
-  for (const name of ["kernel", "initrd", "append", "firmware", "disk", "icount", "timeout"] as const) {
+  for (const name of ["kernel", "initrd", "append", "firmware", "disk", "icount", "stats", "timeout"] as const) {
     if (options[name] !== undefined)
       throw new VivError("BAD_SPEC", `--${name} does not go with the directory ${root}, which runs in a jail`);
   }
@@ -111,7 +118,10 @@ async function run(image: string | undefined, options: RunOptions, command: read
       return exitCode.success;
     }
     const usesConsole = machine.spec.command === undefined || machine.spec.tty;
-    return await (usesConsole ? runOnConsole(machine, options) : runOnStreams(machine, options));
+    const code = await (usesConsole ? runOnConsole(machine, options) : runOnStreams(machine, options));
+    const stats = options.stats && machine.stats();
+    if (stats) process.stderr.write(options.stats === "json" ? `${JSON.stringify(stats)}\n` : statsText(stats));
+    return code;
   } finally {
     await machine.stop();
   }

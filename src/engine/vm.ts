@@ -52,4 +52,32 @@ export interface Vm {
   resume(): void;
   /** Makes `run` come back soon; has no effect if it does not run. */
   stop(): void;
+  stats(): VmStats;
+}
+
+/** What was counted since the guest's last reset. Times are nanoseconds. */
+export interface VmStats {
+  readonly instructions: number;
+  readonly guestTime: number;
+  /** Runs of the hart, calls of the guest's to its firmware, waits for interrupts, and host time asleep in these. */
+  readonly runs: { readonly count: number; readonly calls: number; readonly waits: number; readonly asleep: number };
+  /** By SBI extension. */
+  readonly supervisorCalls: Readonly<Record<string, number>>;
+  /** Those that were accessed. */
+  readonly devices: readonly { readonly name: string; readonly base: number; readonly reads: number; readonly writes: number }[];
+  /** Of an emulated hart. */
+  readonly hart?: {
+    /** Interpreted and translated instructions; how often translated code was entered from the interpreter. */
+    readonly tiers: readonly { readonly tier: 0 | 1; readonly instructions: number; readonly entries?: number }[];
+    /** Translated regions, their instructions and bytes of WebAssembly, and the host time that it took to make them. */
+    readonly translation?: Readonly<
+      Record<"regions" | "instructions" | "bytes" | "modules" | "refused" | "flushes" | "time", number>
+    >;
+    /** Why runs came back. */
+    readonly exits: Readonly<Record<"budget" | "wfi" | "ecall", number>>;
+    /** Misses of the translation caches, page walks, flushes, decoded instructions. */
+    readonly caches: Readonly<Record<string, number>>;
+    /** By cause, named as in the privileged specification. */
+    readonly traps: Readonly<Record<string, number>>;
+  };
 }

@@ -106,6 +106,15 @@ class FakeVm implements Vm {
       resume: () => {},
     };
   }
+  stats() {
+    return {
+      instructions: 0,
+      guestTime: 0,
+      runs: { count: this.runs, calls: 0, waits: 0, asleep: 0 },
+      supervisorCalls: {},
+      devices: [],
+    };
+  }
   get console() {
     return this.#port("console");
   }

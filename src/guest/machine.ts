@@ -2,7 +2,7 @@ import { VivError } from "../core/errors.ts";
 import { decodeUtf8 } from "../core/text.ts";
 import type { CharacterBackend } from "../devices/character.ts";
 import type { Disk } from "../disk/disk.ts";
-import type { Vm, VmExit, VmSetup } from "../engine/vm.ts";
+import type { Vm, VmExit, VmSetup, VmStats } from "../engine/vm.ts";
 import { consoleDevice, openDisks, prepareBoot, readBootFiles } from "./boot.ts";
 import { chooseEngine, type EngineChoice } from "./choose.ts";
 import { commandPorts, withCommand } from "./command.ts";
@@ -219,6 +219,11 @@ export class Machine {
       this.#settle.resolve({ kind: "stopped" });
     } else if (this.#state !== "ended") this.#end("stopped");
     return this.exited;
+  }
+
+  /** What was counted since the guest's last reset; `undefined` before its start. */
+  stats(): VmStats | undefined {
+    return this.#vm?.stats();
   }
 
   #end(how: "stopped" | "timeout"): void {

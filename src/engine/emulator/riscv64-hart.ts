@@ -1,10 +1,11 @@
 import { assert } from "../../core/errors.ts";
+import { exceptionNames, interruptNames } from "../../isa/riscv64/causes.ts";
 import { buildHartModule } from "../../isa/riscv64/core.ts";
 import { csrIndexBytes, csrTable } from "../../isa/riscv64/csr.ts";
 import { layout, regionEntry, reservedBytes } from "../../isa/riscv64/layout.ts";
 import { status } from "../../isa/riscv64/mstatus.ts";
 import type { StateField } from "../../isa/riscv64/state.ts";
-import type { ExitReason, Hart, HartPorts, InterruptBit, Privilege } from "../../machine/hart.ts";
+import { type ExitReason, exitReason, type Hart, type HartPorts, type InterruptBit, type Privilege } from "../../machine/hart.ts";
 import type { HartFactory } from "../../machine/machine.ts";
 import type { MachineMemory } from "../../machine/memory.ts";
 import { type WasmModule, webAssembly } from "../../wasm/webassembly.ts";
@@ -29,6 +30,8 @@ export interface EmulatorOptions {
   readonly tier?: Tier;
   /** What `buildHartModule` gives, if a build has kept it. */
   readonly module?: Uint8Array<ArrayBuffer>;
+  /** Nanoseconds of a clock, to measure how long translation takes; without it, that is 0. */
+  readonly monotonic?: () => number;
 }
 
 interface HartOptions extends EmulatorOptions {
@@ -58,9 +61,15 @@ export class Riscv64Hart implements Hart {
   readonly #view: DataView;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
+  readonly #monotonic: () => number;
+  /** Nanoseconds spent translating. */
+  #translationTime = 0;
+  /** Runs, by the reason for which they came back. */
+  readonly #exits = new Map<ExitReason, number>();
 
-  constructor(ports: HartPorts, { memory, ram, rom }: MachineMemory, { id, sbi, tier = "auto", module }: HartOptions) {
+  constructor(ports: HartPorts, { memory, ram, rom }: MachineMemory, { id, sbi, tier = "auto", module, monotonic }: HartOptions) {
     this.id = id;
+    this.#monotonic = monotonic ?? (() => 0);
     this.#sbi = sbi;
     this.#view = new DataView(memory.buffer);
     this.#bytes = new Uint8Array(memory.buffer);
@@ -112,8 +121,36 @@ export class Riscv64Hart implements Hart {
 
   run(budget: number): ExitReason {
     const reason = this.#exports.run(budget) as ExitReason;
-    if (this.#cache?.isDue()) this.#cache.drain();
+    this.#exits.set(reason, (this.#exits.get(reason) ?? 0) + 1);
+    if (this.#cache?.isDue()) {
+      const begin = this.#monotonic();
+      this.#cache.drain();
+      this.#translationTime += this.#monotonic() - begin;
+    }
     return reason;
+  }
+
+  /** Nanoseconds spent translating. */
+  get translationTime(): number {
+    return this.#translationTime;
+  }
+  /** Runs, by the reason for which they came back. */
+  get exits(): Readonly<Record<"budget" | "wfi" | "ecall", number>> {
+    const of = (reason: ExitReason) => this.#exits.get(reason) ?? 0;
+    return { budget: of(exitReason.budget), wfi: of(exitReason.wfi), ecall: of(exitReason.ecall) };
+  }
+  /** Traps taken, by cause; those that there were. */
+  get traps(): Readonly<Record<string, number>> {
+    const counts = (at: number, names: readonly (string | undefined)[], kind: string) =>
+      Array.from({ length: 16 }, (_, cause): [string, number] => [
+        names[cause] ?? `${kind} ${cause}`,
+        Number(this.#u64(at + 8 * cause)),
+      ]);
+    const all = [
+      ...counts(state.exceptions, exceptionNames, "exception"),
+      ...counts(state.interrupts, interruptNames, "interrupt"),
+    ];
+    return Object.fromEntries(all.filter(([, count]) => count > 0));
   }
 
   /** Counts of translated code; undefined if nothing is translated. */

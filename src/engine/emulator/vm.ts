@@ -6,6 +6,7 @@ import { type HartFactory, Machine } from "../../machine/machine.ts";
 import type { Vm, VmSetup } from "../vm.ts";
 import { riscv64HartFactory } from "./riscv64-hart.ts";
 import { SettlingDisks } from "./settling-disks.ts";
+import { statsOf } from "./stats.ts";
 
 /** Guest time of an instruction when time is made of them: 100 million a second. */
 const icount = { nanosecondsPerInstruction: 10 };
@@ -30,7 +31,7 @@ export function createEmulatedVm(setup: VmSetup, observed: (harts: HartFactory) 
   ];
   const machine = new Machine({
     host,
-    harts: observed(riscv64HartFactory({ tier: setup.tier, module: host.hartModule?.() })),
+    harts: observed(riscv64HartFactory({ tier: setup.tier, module: host.hartModule?.(), monotonic: () => host.monotonic() })),
     memorySize: setup.memory,
     boot: setup.boot,
     // The serial port shows what it has on the same console: early messages, firmware.
@@ -57,5 +58,6 @@ export function createEmulatedVm(setup: VmSetup, observed: (harts: HartFactory) 
     pause: () => machine.pause(),
     resume: () => machine.resume(),
     stop: () => machine.stop(),
+    stats: () => statsOf(machine),
   };
 }
