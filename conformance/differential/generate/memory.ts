@@ -161,6 +161,11 @@ function translated(scheme: Scheme, index: number, id: string, options: { pmp?: 
   body.x[off] = mstatus;
   body.x[0] = 0n;
   const touch = (free: Body) => {
+    if (mode !== "U" && random.oneIn(3)) {
+      const [bits] = free.scratch(1);
+      const which = random.pick([status.SUM, status.MXR, status.SUM | status.MXR]);
+      free.add(encode.lui(bits, Number(which >> 12n)), random.pick([encode.csrrs, encode.csrrc])(0, csr.sstatus, bits));
+    }
     if (!nowhere) return access(random, free, base, everywhere, atomics ? allKinds : noAtomics);
     // See \`avoided\` in differences.ts.
     free.add(encode[random.pick(accesses)](free.scratch(1)[0], base, 8 * random.between(-32, 31)));
@@ -264,13 +269,18 @@ function fetched(scheme: Scheme, index: number, id: string): TestCase {
 function changed(scheme: Scheme, id: string): TestCase {
   const random = new Random(id);
   const target = place(scheme, random);
-  const data = target.data & ~0x1f_ffffn;
-  target.tables.map(data, dataBase, leafBits).map(data + 0x1000n, dataBase + 0x1000n, leafBits);
+  const level = random.pick([0, 0, 1, 2]);
+  const size = 1n << BigInt(12 + 9 * level);
+  const start = target.data & ~0x3fff_ffffn;
+  const data = start + (dataBase & (size - 1n));
+  target.tables.map(start, dataBase & ~(size - 1n), leafBits | (random.oneIn(4) ? pte.G : 0n), level);
+  if (level === 0) target.tables.map(data + 0x1000n, dataBase + 0x1000n, leafBits);
   const [entry] = target.tables.pokes[0];
   const body = new Body(random);
   const [base, mprv, off, slot, value, address] = body.scratch(6);
   body.x[base] = data + 0x1000n;
-  body.x[address] = random.oneIn(2) ? data : data + 0xfffn;
+  // Any address of the page will do for a fence.
+  body.x[address] = start + (random.u64() & (size - 1n));
   body.x[off] = floatState.dirty;
   body.x[mprv] = floatState.dirty | status.MPRV | (1n << 11n);
   body.x[slot] = entry;

@@ -1,5 +1,5 @@
 /** Privileged instructions, what traps them, self-modifying code, cache-block operations, and floats that are switched off. */
-import { csr, encode, loadConstant } from "../assembler.ts";
+import { csr, encode } from "../assembler.ts";
 import { Body } from "../body.ts";
 import { floatState, type Mode, type TestCase, testCase, writeCsrs } from "../case.ts";
 import { instructions } from "../instructions.ts";
@@ -172,35 +172,37 @@ function floatsOff(index: number, id: string): TestCase {
 
 const replaceable = instructions.filter(({ kind, size }) => kind === "plain" && size === 4);
 
-/** Writes an instruction over one that has run before, then `fence.i`, and runs it again. */
+/**
+ * Writes an instruction over one that has run before, then `fence.i`, and runs it again: to and fro between two instructions.
+ * @param alias the store goes to another virtual address than the fetch
+ */
 function selfModifying(index: number, id: string, alias = false): TestCase {
   const random = new Random(id);
   const body = new Body(random);
-  const [at, word, count, a, b] = body.scratch(5);
+  const [at, word, other, count, a, b] = body.scratch(6);
   const pick = () => {
     const [rd, rs] = [random.pick([a, b]), random.pick([a, b, word])];
     const instruction = random.pick(replaceable);
     const bits = (random.u32() & ~instruction.mask) | instruction.match;
     return ((bits & ~0x000f_8f80) | (rd << 7) | (rs << 15)) >>> 0;
   };
-  const replacement = pick();
-  const constant = loadConstant(word, BigInt(replacement | 0));
+  const [first, second] = [pick(), pick()];
+  body.x[word] = BigInt(second);
+  body.x[other] = BigInt((first ^ second) >>> 0);
+  body.x[count] = BigInt(random.pick([2, 3, 8, 50]));
   const start = random.oneIn(3) ? 4064 : 0;
   const space = alias ? addressSpace(random.pick(["Sv39", "Sv48", "Sv57"]), index % 2 === 0 ? "S" : "U", random) : undefined;
   if (space) {
-    // The data window's first page shows the code: the store goes to another address than the fetch.
-    const page = space.aliasOf(codePages[0]);
-    body.x[at] = page + BigInt(start);
-    body.add(encode.addi(0, 0, 0), ...loadConstant(count, 2n));
-  } else body.add(encode.auipc(at, 0), ...loadConstant(count, 2n));
-  const target = 4 * (2 + constant.length);
-  body.add(...constant);
-  body.add(encode.addi(a, a, 1)); // replaced after the first round
+    body.x[at] = space.aliasOf(codePages[0]) + BigInt(start);
+    body.add(encode.addi(0, 0, 0));
+  } else body.add(encode.auipc(at, 0));
+  // The replaced instruction is the second; the loop begins with it.
+  body.add(first);
   const store = random.oneIn(2)
-    ? [encode.sw(word, at, target)]
-    : [encode.sh(word, at, target), encode.srli(word, word, 16), encode.sh(word, at, target + 2)];
-  body.add(...store, encode.fenceI(), encode.addi(count, count, -1));
-  body.add(encode.bne(count, 0, -4 * (store.length + 3 + constant.length)), encode.add(b, b, a));
+    ? [encode.sw(word, at, 4)]
+    : [encode.sh(word, at, 4), encode.srli(b, word, 16), encode.sh(b, at, 6)];
+  body.add(...store, encode.xor(word, word, other), encode.fenceI(), encode.addi(count, count, -1));
+  body.add(encode.bne(count, 0, -4 * (store.length + 4)), encode.add(b, b, a));
   const common = { id, body: body.finish(), x: body.x, f: body.f, start };
   return space ? inSpace(space, common, []) : testCase({ ...common, mode: modes[index % 3] });
 }
