@@ -23,6 +23,8 @@ export interface Blob {
   /** Where results will be, and how many bytes. */
   readonly results: { readonly address: bigint; readonly length: number };
   readonly count: number;
+  /** Its cases can be run several times each. */
+  readonly repeatable: boolean;
 }
 
 const harness = assembleHarness();
@@ -48,7 +50,12 @@ export function makeBlob(cases: readonly TestCase[]): Blob {
   set(header.cases, casesBase);
   set(header.count, BigInt(cases.length));
   set(header.results, ramBase + BigInt(results));
-  return { bytes: bytes.subarray(0, at), results: { address: ramBase + BigInt(results), length }, count: cases.length };
+  return {
+    bytes: bytes.subarray(0, at),
+    results: { address: ramBase + BigInt(results), length },
+    count: cases.length,
+    repeatable: !cases.some(({ once }) => once),
+  };
 }
 
 export type Trap = Record<(typeof trapFields)[number], bigint>;

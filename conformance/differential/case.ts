@@ -34,6 +34,8 @@ export interface TestCase {
   readonly setup: readonly number[];
   readonly teardown: readonly number[];
   readonly maxTraps: number;
+  /** Leaves behind what only a reset takes away, so it cannot be run several times. */
+  readonly once: boolean;
   /** Doublewords put into memory before the case; the first few are reported after it. */
   readonly pokes: readonly (readonly [bigint, bigint])[];
 }
@@ -57,6 +59,7 @@ export function testCase(given: Partial<TestCase> & Pick<TestCase, "id" | "body"
     setup: [],
     teardown: [],
     maxTraps,
+    once: false,
     pokes: [],
     ...given,
   };

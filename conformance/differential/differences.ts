@@ -292,12 +292,6 @@ export const avoided: readonly { what: string; right: "both" | "ours"; reason: s
     section: "Priv. spec, Physical Memory Protection: Priority and Matching Logic",
   },
   {
-    what: "PMP entries with L",
-    right: "both",
-    reason: "they would stay for all cases that follow in the same run",
-    section: "Priv. spec, Locking and Privilege Mode",
-  },
-  {
     what: "wfi without a pending interrupt, and wfi, wrs.nto, wrs.sto in U-mode",
     right: "both",
     reason: "they may wait for ever, or trap after a while",

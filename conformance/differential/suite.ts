@@ -12,26 +12,19 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { batches, runUsual, usualSeed } from "./batches.ts";
 import { makeBlob, resultOf } from "./blob.ts";
 import type { TestCase } from "./case.ts";
 import type { Contender } from "./contender.ts";
-import { caseId, caseOf, type Group } from "./generate/group.ts";
+import { caseOf } from "./generate/group.ts";
 import { groups } from "./generate/groups.ts";
 import { type Golden, goldenOf, writeGoldens } from "./golden.ts";
 import { ourMachine } from "./machine.ts";
 import { qemu } from "./qemu.ts";
 import { explain, mismatches, shrink } from "./report.ts";
 
-/** The seed of the goldens. */
-export const usualSeed = "1";
-/** Cases in one blob. */
-const batchSize = 20_000;
 /** Differences that are explained; all are counted. */
 const explained = 10;
-
-export function casesOf(group: Group, seed: string, count: number, first = 0): TestCase[] {
-  return Array.from({ length: count }, (_, i) => group.make(first + i, caseId(seed, group.name, first + i)));
-}
 
 /** Fetched if need be; everything that is said goes to stderr. */
 function debianQemu(): string {
@@ -67,7 +60,7 @@ export async function main(args: readonly string[]): Promise<SuiteResult> {
   if (options.case !== undefined) {
     const found = caseOf(options.case, groups);
     if (!found) throw new Error(`--case ${options.case}: no such group; a case is SEED:GROUP#INDEX`);
-    const failed = await compare([found.test], found.group, ours, theirs, 1);
+    const failed = await compare([found.test], found.group.qemu?.extensions ?? [], ours, theirs, 1);
     return { passed: 1 - failed, failed, skipped: 0 };
   }
   const chosen = groups.filter(({ name }) => name.startsWith(options.group));
@@ -79,7 +72,7 @@ export async function main(args: readonly string[]): Promise<SuiteResult> {
   let passed = 0;
   let failed = 0;
   for (const batch of batches(chosen, options.seed, wanted / usual)) {
-    const wrong = await compare(batch.cases, batch.group, ours, theirs, explained - failed);
+    const wrong = await compare(batch.cases, batch.extensions, ours, theirs, explained - failed);
     passed += batch.cases.length - wrong;
     failed += wrong;
     if (process.stderr.isTTY) process.stderr.write(`\r${passed + failed} cases, ${failed} differ `);
@@ -88,32 +81,14 @@ export async function main(args: readonly string[]): Promise<SuiteResult> {
   return { passed, failed, skipped: 0 };
 }
 
-/** Cases of groups that QEMU's same hart can run, at most `batchSize` at once. */
-function* batches(chosen: readonly Group[], seed: string, factor: number): Generator<{ group: Group; cases: TestCase[] }> {
-  let cases: TestCase[] = [];
-  for (const [i, group] of chosen.entries()) {
-    const count = Math.max(1, Math.round(group.weight * factor));
-    for (let first = 0; first < count; first += batchSize) {
-      cases.push(...casesOf(group, seed, Math.min(batchSize, count - first), first));
-      const next = chosen[i + 1];
-      const last = first + batchSize >= count;
-      if (cases.length >= batchSize || (last && (next === undefined || next.qemu !== group.qemu))) {
-        yield { group, cases };
-        cases = [];
-      }
-    }
-  }
-}
-
 /** Runs the cases on QEMU and on each of ours, explains up to `most` differences; returns how many cases differ. */
 async function compare(
   cases: readonly TestCase[],
-  group: Group,
+  extensions: readonly string[],
   ours: readonly Contender[],
   theirs: Contender,
   most: number,
 ): Promise<number> {
-  const extensions = group.qemu?.extensions ?? [];
   const blob = makeBlob(cases);
   const expected = await theirs.run(blob, extensions);
   const wrong = new Set<number>();
@@ -134,16 +109,9 @@ async function compare(
 async function accept(theirs: Contender): Promise<SuiteResult> {
   const goldens = new Map<string, Golden>();
   let passed = 0;
-  for (const extensions of new Set(groups.map(({ qemu }) => qemu?.extensions))) {
-    const together = groups.filter(({ qemu }) => qemu?.extensions === extensions);
-    const lists = together.map((group) => casesOf(group, usualSeed, group.weight));
-    const results = await theirs.run(makeBlob(lists.flat()), extensions);
-    let first = 0;
-    for (const [i, cases] of lists.entries()) {
-      goldens.set(together[i].name, goldenOf(cases, results.subarray(resultOf(results, first).byteOffset - results.byteOffset)));
-      first += cases.length;
-    }
-    passed += first;
+  for (const { group, cases, results } of await runUsual(theirs)) {
+    goldens.set(group.name, goldenOf(cases, results));
+    passed += cases.length;
   }
   writeGoldens(goldens);
   return { passed, failed: 0, skipped: 0 };

@@ -7,6 +7,8 @@ export interface Group {
   readonly weight: number;
   /** What QEMU's hart must have besides for these cases, with a reason. */
   readonly qemu?: { readonly extensions: readonly string[]; readonly reason: string };
+  /** Cases that leave something behind until reset: each runs in a machine of its own. */
+  readonly alone?: boolean;
   make(index: number, id: string): TestCase;
 }
 

@@ -1,8 +1,8 @@
 /** Physical memory protection (Priv. spec, "Physical Memory Protection"). */
-import { csr, encode } from "../assembler.ts";
+import { csr, encode, loadConstant } from "../assembler.ts";
 import { Body } from "../body.ts";
 import { floatState, type Mode, type TestCase, testCase, writeCsrs } from "../case.ts";
-import { codePages, windowCentre } from "../layout.ts";
+import { codePages, farDataBase, windowCentre } from "../layout.ts";
 import { Random } from "../random.ts";
 import type { Group } from "./group.ts";
 import { accesses } from "./memory.ts";
@@ -11,6 +11,7 @@ import { status } from "./system.ts";
 export const protectionGroups: readonly Group[] = [
   { name: "pmp/data", weight: 300, make: protectedData },
   { name: "pmp/fetch", weight: 150, make: protectedCode },
+  { name: "pmp/locked", weight: 30, alone: true, make: locked },
 ];
 
 /** Random PMP entries over the window, and accesses that are aligned: others may be split (Priv. spec, "Physical Memory Protection"). */
@@ -68,4 +69,40 @@ function protectedCode(index: number, id: string): TestCase {
     [csr.pmpcfg0, 0x18n | rights | (0x1fn << 8n)],
   ]);
   return testCase({ id, mode, setup, body: body.finish(), x: body.x, f: body.f, start: 4096 - 2 * random.between(1, 24) });
+}
+
+/**
+ * Locked entries, which bind M-mode too and stay as they are until reset, over a page that the harness does not need; then
+ * attempts to change them.
+ */
+function locked(index: number, id: string): TestCase {
+  const random = new Random(id);
+  const body = new Body(random);
+  const mode = (["M", "S", "U", "M"] as const)[index % 4];
+  const [base, value] = body.scratch(2);
+  body.x[base] = farDataBase + 256n;
+  const free = body.reserving(base);
+  const entries: [number, bigint][] = [];
+  let configuration = 0n;
+  for (let i = 0; i < 6; i += 2) {
+    // The first of each pair is where a region of the second begins, if that is TOR.
+    const from = farDataBase + 8n * BigInt(random.between(16, 48));
+    const size = 8n << BigInt(random.below(5));
+    const matching = BigInt(random.pick([1, 3]));
+    const rights = BigInt(random.pick([0, 1, 3, 4, 5, 7])) | (random.oneIn(4) ? 0n : 0x80n);
+    const second = matching === 1n ? (from + size) >> 2n : ((from & ~(size - 1n)) >> 2n) | (size / 8n - 1n);
+    entries.push([csr.pmpaddr0 + i, from >> 2n], [csr.pmpaddr0 + i + 1, second]);
+    configuration |= (rights | (matching << 3n)) << BigInt(8 * (i + 1));
+  }
+  entries.push([csr.pmpaddr0 + 8, -1n], [csr.pmpcfg2, 0x1fn], [csr.pmpcfg0, configuration]);
+  for (let i = 0; i < 6; i++) {
+    const [rd] = free.scratch(1);
+    free.add(encode[random.pick(accesses)](rd, base, 8 * random.between(-20, 20)));
+    if (mode !== "M" || random.oneIn(2)) continue;
+    // Rights and address stay; W without R is not tried.
+    const number = random.pick([csr.pmpcfg0, csr.pmpaddr0 + random.below(6)]);
+    free.add(...loadConstant(value, number === csr.pmpcfg0 ? 0x0f1f_0f07_1f0fn : (farDataBase + 256n) >> 2n));
+    free.add(encode.csrrw(0, number, value), encode.csrrs(rd, number, 0), encode.sd(rd, body.sp, 8 * i));
+  }
+  return testCase({ id, mode, setup: writeCsrs(entries), body: body.finish(), x: body.x, f: body.f, once: true });
 }
