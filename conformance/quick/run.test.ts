@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -51,6 +51,15 @@ test("a reader that goes away ends it, as it would a program of the host", async
   assert.match(first.toString(), /^y\n/);
   child.stdout?.destroy();
   assert.deepEqual(await once(child, "exit"), [141, null]);
+});
+
+test("output that cannot be written is an error", { skip: !existsSync("/dev/full") && "needs /dev/full" }, async () => {
+  const full = openSync("/dev/full", "w");
+  const child = startViv(["run", "--", "echo", "hi"], { stdio: ["ignore", full, "pipe"] });
+  closeSync(full);
+  const [[message], [code]] = await Promise.all([once(child.stderr!, "data"), once(child, "exit")]);
+  assert.equal(code, 125);
+  assert.match(`${message}`, /^viv: cannot write the output: ENOSPC/);
 });
 
 test("signals stop the guest", async () => {

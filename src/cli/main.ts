@@ -1,5 +1,5 @@
 import { version } from "../index.ts";
-import { signalExitCode } from "./exit-code.ts";
+import { brokenStreamExitCode } from "./exit-code.ts";
 import { addHostCommand } from "./host.ts";
 import { addImprisonCommands } from "./jail/imprison.ts";
 import { addJailCommands } from "./jail/main.ts";
@@ -32,8 +32,8 @@ export async function main(args: readonly string[]): Promise<number> {
 /** Ends as a program does that writes to a pipe which nobody reads, unless a command has its own way. */
 function exitOnBrokenPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
-    const exit = () => {
-      if (stream.listenerCount("error") === 1) process.exit(signalExitCode.SIGPIPE);
+    const exit = (error: NodeJS.ErrnoException) => {
+      if (stream.listenerCount("error") === 1) process.exit(brokenStreamExitCode(error));
     };
     stream.on("error", exit);
   }

@@ -12,7 +12,7 @@ import {
   terminalWindow,
   VivError,
 } from "../index.ts";
-import { exitCode, signalExitCode } from "./exit-code.ts";
+import { brokenStreamExitCode, exitCode, signalExitCode } from "./exit-code.ts";
 import { runRoot } from "./jail/root.ts";
 import { parseDisk, parseSeconds, parseSize, parseVariable } from "./options.ts";
 import { statsText } from "./stats.ts";
@@ -165,8 +165,9 @@ async function runOnConsole(machine: Machine, options: RunOptions): Promise<numb
   if (!hasTerminal()) {
     if (options.verbose) process.stderr.write(`viv: ${engine}, because ${reason}\n`);
     const stopInput = pipeStandardInput(machine.console);
-    const shown = pipeOutput(machine.console.output, process.stdout, () => void machine.stop());
-    return finish(machine, shown, stopInput, { logIsShown: true });
+    const outputs = new Outputs(machine);
+    outputs.pipe(machine.console.output, process.stdout);
+    return outputs.exitCode(await finish(machine, outputs.shown(), stopInput, { logIsShown: true }));
   }
   const terminal = new Terminal();
   terminal.say(`viv: ${engine}, because ${reason}. Ctrl-] then q leaves, Ctrl-] then ? helps.`);
@@ -187,19 +188,44 @@ async function runOnConsole(machine: Machine, options: RunOptions): Promise<numb
 /** The command has this process's streams; the boot log is apart. */
 async function runOnStreams(machine: Machine, options: RunOptions): Promise<number> {
   const { engine, reason } = machine.choice;
-  let brokenPipe = false;
-  const broken = () => {
-    brokenPipe = true;
-    void machine.stop();
-  };
-  const shown = [pipeOutput(machine.stdout, process.stdout, broken), pipeOutput(machine.stderr, process.stderr, broken)];
+  const outputs = new Outputs(machine);
+  outputs.pipe(machine.stdout, process.stdout);
+  outputs.pipe(machine.stderr, process.stderr);
   if (options.verbose) {
     process.stderr.write(`viv: ${engine}, because ${reason}\n`);
-    shown.push(pipeOutput(machine.console.output, process.stderr, broken));
+    outputs.pipe(machine.console.output, process.stderr);
   }
   const stopInput = pipeStandardInput(machine.stdin);
-  const code = await finish(machine, Promise.all(shown), stopInput, { logIsShown: options.verbose ?? false });
-  return brokenPipe ? signalExitCode.SIGPIPE : code;
+  return outputs.exitCode(await finish(machine, outputs.shown(), stopInput, { logIsShown: options.verbose ?? false }));
+}
+
+/** A guest's outputs on their way to streams of this process; when one takes nothing any more, the guest is stopped. */
+class Outputs {
+  readonly #machine: Machine;
+  readonly #pipes: Promise<void>[] = [];
+  #brokenBy: NodeJS.ErrnoException | undefined;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  pipe(output: AsyncIterable<Uint8Array>, stream: NodeJS.WriteStream): void {
+    const broken = (error: NodeJS.ErrnoException) => {
+      this.#brokenBy ??= error;
+      void this.#machine.stop();
+    };
+    this.#pipes.push(pipeOutput(output, stream, broken));
+  }
+
+  /** Done when all is written. */
+  async shown(): Promise<void> {
+    await Promise.all(this.#pipes);
+  }
+
+  /** `code`, unless it was we who ended the guest. */
+  exitCode(code: number): number {
+    return this.#brokenBy === undefined ? code : brokenStreamExitCode(this.#brokenBy);
+  }
 }
 
 /** Starts the machine, waits for its end, and says by what exit code and words. */

@@ -30,17 +30,17 @@ export function pipeStandardInput(peer: InputPeer): () => void {
 
 /**
  * Writes a guest's output to a stream of this process, no faster than that goes. Done when the output has ended.
- * @param broken called when nobody reads the stream any more (`EPIPE`)
+ * @param broken called with the error when the stream takes nothing any more (`EPIPE`: nobody reads it)
  */
 export async function pipeOutput(
   output: AsyncIterable<Uint8Array>,
   stream: NodeJS.WriteStream,
-  broken: () => void,
+  broken: (error: NodeJS.ErrnoException) => void,
 ): Promise<void> {
   let isBroken = false;
-  stream.on("error", () => {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
     isBroken = true;
-    broken();
+    broken(error);
   });
   for await (const bytes of output) {
     if (isBroken) continue;
