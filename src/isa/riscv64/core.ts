@@ -1,5 +1,4 @@
 import { createFloat } from "../../float/float.ts";
-import type { FloatFunctions } from "../../float/types.ts";
 import { ModuleBuilder } from "../../wasm/module.ts";
 import type { Func } from "../../wasm/types.ts";
 import { csrTable, defineCsrs } from "./csr.ts";
@@ -40,7 +39,7 @@ export function buildHartModule(): Uint8Array<ArrayBuffer> {
   for (const func of [run, flushTlb, flushTranslations, updateContext, csrRead, csrWrite, forgetCode]) {
     module.export(func.name, func);
   }
-  eachFunction({ fillTlb: declared.fillTlb, float }, "hart", (func, path) => module.export(path, func));
+  eachFunction(core.functions, "hart", (func, path) => module.export(path, func));
   return module.toBytes();
 }
 
@@ -77,13 +76,13 @@ export function beginRegionModule(uses: ReadonlySet<string>): { module: ModuleBu
 /** Paths of the functions that an instruction calls. */
 export type CalledFunctions = ReadonlyMap<Instruction, readonly string[]>;
 
-let shape: { readonly fillTlb: Func; readonly float: FloatFunctions } | undefined;
-/** The functions that regions may call, for their names and types. */
-function callable() {
+let shape: Functions | undefined;
+/** The hart's functions, for their names and types. */
+function callable(): Functions {
   if (shape === undefined) {
     const module = new ModuleBuilder();
-    const { fillTlb } = declareFunctions(module);
-    shape = { fillTlb, float: createFloat(module, { flags: { flagsAddress: layout.state.fflags } }) };
+    const declared = declareFunctions(module);
+    shape = { ...declared, float: createFloat(module, { flags: { flagsAddress: layout.state.fflags } }) };
   }
   return shape;
 }
@@ -92,10 +91,10 @@ function callable() {
 export function translatorTables(): { handlers: HandlerTable; traits: Traits; called: CalledFunctions } {
   const module = new ModuleBuilder();
   const ports = importPorts(module);
-  const core: Core = { module, ports, functions: { ...declareFunctions(module), float: callable().float } };
+  const core: Core = { module, ports, functions: callable() };
   const traits = findTraits(core, layout, instructions);
   const paths = new Map<Func, string>();
-  eachFunction(core.functions.float, "hart.float", (func, path) => paths.set(func, path));
+  eachFunction(core.functions, "hart", (func, path) => paths.set(func, path));
   const called = new Map<Instruction, string[]>();
   for (const [instruction, functions] of traits.calls) {
     called.set(

@@ -229,7 +229,7 @@ export function defineDecoder(core: Core, layout: Layout, instructions: readonly
           f.i32.const(0),
           pageEntry.recordPage,
         );
-        forgetRecords(f, page);
+        forgetRecords(f, page, layout);
         f.memoryFill(f.i32.const(layout.fetchTlb), f.i32.const(1), f.i32.const(fetchTlb.bankSize * fetchTlb.bankCount));
       },
     );

@@ -53,7 +53,7 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
   readonly #needBudget: ReadonlySet<Func>;
   frame!: Frame;
   handler!: Handler;
-  /** Whether the arm being emitted jumps by a constant offset; whether it needs the interpreter (traps, modes, pairs of registers). */
+  /** Whether the arm being emitted jumps by a constant offset; whether it needs the interpreter (waiting, calls of the environment, pairs of registers). */
   jumps = false;
   interpreted = false;
   /** What the arm being emitted calls. */
@@ -212,7 +212,7 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
       () => this.set(value, this.i64[load](this.#hostAddress(va, slot))),
       () => {
         this.set(value, this.call(this.functions.loadSlow, this.get(va), this.i32.const(slow)));
-        this.#branchToTrap();
+        this.checkTrap();
         this.#heedAttention();
       },
       "likely",
@@ -229,7 +229,7 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
       () => this.i64[store](this.#hostAddress(va, slot), this.get(kept)),
       () => {
         this.call(this.functions.storeSlow, this.get(va), this.i32.const(slow), this.get(kept));
-        this.#branchToTrap();
+        this.checkTrap();
         this.#heedAttention();
       },
       "likely",
@@ -237,7 +237,7 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
   }
   amo(size: 32 | 64, address: I64, update: (old: () => I64) => I64): I64 {
     const at = this.i32.let(this.call(this.functions.amoAddress, address, this.i32.const(size / 8)));
-    this.#branchToTrap();
+    this.checkTrap();
     const old = this.i64.let(size === 64 ? this.i64.load(this.get(at)) : this.i64.load32S(this.get(at)));
     const value = this.i64.let(update(() => this.get(old)));
     if (size === 64) this.i64.store(this.get(at), this.get(value));
@@ -249,10 +249,6 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
     this.brIf(this.frame.illegal, condition, "unlikely");
   }
   checkTrap(): void {
-    this.interpreted = true;
-    this.#branchToTrap();
-  }
-  #branchToTrap(): void {
     this.brIf(this.frame.trap, this.i32.load(this.i32.const(this.#layout.state.trap)), "unlikely");
   }
   modeChanged(): void {
@@ -350,6 +346,8 @@ class InterpreterEmitter extends FunctionBuilder implements Emitter {
 export interface Traits {
   readonly jumps: ReadonlySet<Instruction>;
   readonly interpreted: ReadonlySet<Instruction>;
+  /** Those that always jump elsewhere than by a constant offset. */
+  readonly ends: ReadonlySet<Instruction>;
   /** Functions that an instruction calls. */
   readonly calls: ReadonlyMap<Instruction, readonly Func[]>;
 }
@@ -358,6 +356,7 @@ export interface Traits {
 export function findTraits(core: Core, layout: Layout, instructions: readonly AnyInstruction[]): Traits {
   const jumps = new Set<Instruction>();
   const interpreted = new Set<Instruction>();
+  const ends = new Set<Instruction>();
   const calls = new Map<Instruction, readonly Func[]>();
   const e = new InterpreterEmitter([], core, layout);
   for (const any of instructions) {
@@ -365,6 +364,7 @@ export function findTraits(core: Core, layout: Layout, instructions: readonly An
     e.restart([]);
     e.jumps = false;
     e.interpreted = false;
+    e.ended = false;
     e.calls = [];
     withFrame(e, (frame) => {
       e.frame = frame;
@@ -373,9 +373,10 @@ export function findTraits(core: Core, layout: Layout, instructions: readonly An
     });
     if (e.jumps) jumps.add(instruction);
     if (e.interpreted) interpreted.add(instruction);
+    if (e.ended && !e.jumps) ends.add(instruction);
     calls.set(instruction, e.calls);
   }
-  return { jumps, interpreted, calls };
+  return { jumps, interpreted, ends, calls };
 }
 
 function withFrame(e: InterpreterEmitter, body: (frame: Frame) => void): void {
@@ -619,6 +620,7 @@ export function defineInterpreter(core: Core, layout: Layout, table: HandlerTabl
         e.i64.add(e.i64.load(at(state.regionInstructions)), e.i64.extendI32U(e.i32.sub(e.get(whole), e.get(left)))),
       );
       e.set(budget, e.get(left));
+      e.modeChanged();
       e.br(restart);
     });
     e.set(handlerId, e.i32.load(e.get(region), regionEntry.handler));
@@ -662,11 +664,16 @@ export function defineInterpreter(core: Core, layout: Layout, table: HandlerTabl
       const handler = table.handlers[id - Object.keys(specials).length];
       e.handler = handler;
       e.ended = false;
+      e.interpreted = false;
       handler.instruction.meaning(recordOperands, e);
       if (!e.ended) {
         e.set(record, e.i32.add(e.get(record), e.i32.const(handler.length * 8)));
-        fetchHandler();
-        e.br(next);
+        // Regions end before what only the interpreter does, so what follows it may be worth one of its own.
+        if (e.interpreted) e.br(e.frame.taken);
+        else {
+          fetchHandler();
+          e.br(next);
+        }
       }
     };
     const nest = (remaining: number, labels: Label[]): void => {

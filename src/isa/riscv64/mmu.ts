@@ -325,7 +325,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
 
   module.body(fn.forgetCode, (f, offset) => {
     const records = f.i32.let(f.i32.load(pageEntryOf(f, pageOf(f, offset)), pageEntry.recordPage));
-    f.if(f.get(records), () => forgetRecords(f, records));
+    f.if(f.get(records), () => forgetRecords(f, records, layout));
   });
 
   module.body(fn.loadSlow, (f, address, kind) => {
@@ -764,7 +764,7 @@ export function defineMmu({ module, functions: fn, ports }: Core, layout: Layout
 }
 
 /** Forgets the records of a page, if any was decoded. */
-export function forgetRecords(f: FunctionBuilder, records: Local<"i32">): void {
+export function forgetRecords(f: FunctionBuilder, records: Local<"i32">, { state }: Layout): void {
   const header = () => f.i32.sub(f.get(records), f.i32.const(recordPage.header));
   f.if(f.i32.load(header(), recordPage.decoded + recordPage.header), () => {
     f.i32.store(header(), f.i32.const(0), recordPage.decoded + recordPage.header);
@@ -774,5 +774,7 @@ export function forgetRecords(f: FunctionBuilder, records: Local<"i32">): void {
       recordPage.epoch + recordPage.header,
     );
     f.memoryFill(f.get(records), f.i32.const(0), f.i32.const(recordPage.size));
+    // A region may be executing what was in the page.
+    f.i32.store(f.i32.const(state.attention), f.i32.const(1));
   });
 }

@@ -6,6 +6,8 @@ import type { Traits } from "./interpreter.ts";
 import { fetchTlb, type Layout, recordPage, regionEntry } from "./layout.ts";
 import type { TranslatorEmitter } from "./translator.ts";
 
+/** fflags, frm and fcsr are 1 to 3. */
+const lastFloatCsr = 3;
 /** Most instructions of a region, and most calls followed inwards. */
 const limits = { instructions: 256, depth: 2 } as const;
 
@@ -139,8 +141,8 @@ export class RegionFormer {
           lead(next, context);
           break;
         }
-        if (name === "jalr") {
-          if (context !== undefined && this.#isReturn(recordOffset)) lead(context.returnTo, context.parent);
+        if (this.#traits.ends.has(handler.instruction)) {
+          if (name === "jalr" && context !== undefined && this.#isReturn(recordOffset)) lead(context.returnTo, context.parent);
           break;
         }
         offset = next;
@@ -215,8 +217,8 @@ export class RegionFormer {
         if (instruction.name === "jal" && this.#register(last.record + recordPage.d) > 1) return [];
         list.push(indices.get(keyOf(target, targetContext(block))));
         if (instruction.name !== "jal") list.push(next);
-      } else if (instruction.name === "jalr") {
-        if (block.context !== undefined && this.#isReturn(last.record)) {
+      } else if (this.#traits.ends.has(instruction)) {
+        if (instruction.name === "jalr" && block.context !== undefined && this.#isReturn(last.record)) {
           list.push(indices.get(keyOf(block.context.returnTo, block.context.parent)));
         }
       } else list.push(next);
@@ -236,9 +238,9 @@ export class RegionFormer {
             e.offset = offset;
             e.length = handler.length;
             e.before = i;
-            if (this.#endsBlock(handler.instruction)) e.spend(count);
             this.#readOperands(record);
             e.scope(() => handler.instruction.meaning(this.#operands as unknown as Operands, e));
+            if (e.ending === undefined) e.afterInstruction();
           }
           if (e.ending === undefined) {
             e.spend(count);
@@ -270,11 +272,14 @@ export class RegionFormer {
       id = this.#view.getInt32(this.#layout.regions + region * regionEntry.size + regionEntry.handler, true);
     }
     const handler = this.#handlers.byId(id);
-    return handler === undefined || this.#traits.interpreted.has(handler.instruction) ? undefined : handler;
+    if (handler === undefined || this.#traits.interpreted.has(handler.instruction)) return undefined;
+    // A region counts on what fcsr was when it was entered.
+    const { name } = handler.instruction;
+    return name.startsWith("csr") && this.#view.getInt32(record + recordPage.imm, true) <= lastFloatCsr ? undefined : handler;
   }
 
   #endsBlock(instruction: Instruction): boolean {
-    return this.#traits.jumps.has(instruction) || instruction.name === "jalr";
+    return this.#traits.jumps.has(instruction) || this.#traits.ends.has(instruction);
   }
 
   /** `jalr x0, 0(x1)` */

@@ -23,7 +23,7 @@ export interface RegionFrame {
 
 /**
  * Emits instructions as part of a translated region: operands are constants, registers are locals. What a region cannot do
- * itself - a TLB miss, a trap - it leaves to the interpreter, before the instruction and with all state written back.
+ * itself - a device, a trap - it leaves to the interpreter, before the instruction and with all state written back.
  */
 export class TranslatorEmitter extends FunctionBuilder implements Emitter {
   readonly functions: Functions;
@@ -32,6 +32,8 @@ export class TranslatorEmitter extends FunctionBuilder implements Emitter {
   readonly #inline: ReadonlyMap<Func, InlineFloat>;
   /** Nonzero if NX was set and the rounding mode RNE when the region was entered: what inline arithmetic asks for. */
   #floatIsPlain!: Local<"i32">;
+  /** Whether the current instruction may have stored to code. */
+  #mayForget = false;
   /** Rounding mode of the current instruction; undefined if it is dynamic. */
   #rounding: number | undefined;
   readonly #x: Local<"i64">[] = new Array(32);
@@ -179,13 +181,16 @@ export class TranslatorEmitter extends FunctionBuilder implements Emitter {
   }
 
   branch(condition: I32, offset: Immediate): void {
+    this.spend(this.before + 1);
     this.ending = { kind: "branch", condition, to: this.offset + (offset as unknown as number) };
   }
   jump(offset: Immediate): void {
+    this.spend(this.before + 1);
     this.ending = { kind: "jump", to: this.offset + (offset as unknown as number) };
   }
   jumpTo(target: I64): void {
     this.set(this.#exitAddress, target);
+    this.spend(this.before + 1);
     this.ending = { kind: "exit" };
   }
 
@@ -239,6 +244,14 @@ export class TranslatorEmitter extends FunctionBuilder implements Emitter {
     target: Func<P, R>,
     ...args: Values<P>
   ): Result<R> {
+    const { csrRead, csrWrite, mret, sret, storeConditional, cacheBlockZero } = this.functions;
+    const is = (...functions: readonly Func[]) => functions.includes(target as unknown as Func);
+    if (is(csrRead, csrWrite, mret, sret)) {
+      const left = this.i32.sub(this.get(this.#budget), this.i32.const(this.before + 1));
+      const kept = this.i32.let(left);
+      this.i32.store(this.i32.const(this.#layout.state.budget), this.get(kept));
+    }
+    if (is(storeConditional, cacheBlockZero)) this.#mayForget = true;
     const inline = this.#inline.get(target as unknown as Func);
     const rounding = this.#rounding;
     this.#rounding = undefined;
@@ -278,14 +291,41 @@ export class TranslatorEmitter extends FunctionBuilder implements Emitter {
   illegalIf(condition: I32): void {
     this.if(condition, () => this.#giveBack(), undefined, "unlikely");
   }
+  /** What raised a trap has had no other effect yet: the interpreter does it again. */
   checkTrap(): void {
-    this.#interpreterOnly();
+    const { state } = this.#layout;
+    this.if(
+      this.i32.load(this.i32.const(state.trap)),
+      () => {
+        this.i32.store(this.i32.const(state.trap), this.i32.const(0));
+        this.#giveBack();
+      },
+      undefined,
+      "unlikely",
+    );
   }
-  modeChanged(): void {
-    this.#interpreterOnly();
-  }
+  /** A jump out of the region follows; the interpreter looks at the new mode. */
+  modeChanged(): void {}
   contextChanged(): void {
-    this.#interpreterOnly();
+    const { state } = this.#layout;
+    const { bank, f } = this.#frame;
+    const flag = (at: number) => this.i32.load(this.i32.const(at));
+    let changed = this.i32.or(flag(state.attention), flag(state.refetch));
+    changed = this.i32.or(changed, this.i32.ne(flag(state.dataTlb), this.i32.const(bank)));
+    if (f.used !== 0) changed = this.i32.or(changed, this.i32.eqz(flag(state.fs)));
+    this.if(changed, () => this.#leaveAfter(), undefined, "unlikely");
+  }
+  /** Leaves the region after the current instruction, which did all that it does. */
+  #leaveAfter(): void {
+    this.i32.store(this.i32.const(this.#layout.state.refetch), this.i32.const(0));
+    this.spend(this.before + 1);
+    this.leaveTo(this.offset + this.length);
+  }
+  /** Called after each instruction that does not end its block: leaves if it may have made the region itself void. */
+  afterInstruction(): void {
+    if (!this.#mayForget) return;
+    this.#mayForget = false;
+    this.if(this.i32.load(this.i32.const(this.#layout.state.attention)), () => this.#leaveAfter(), undefined, "unlikely");
   }
   waitForInterrupt(): void {
     this.#interpreterOnly();
