@@ -1,9 +1,9 @@
-import { beginRegionModule, type CalledFunctions, translatorTables } from "../../isa/riscv64/core.ts";
+import { type CalledFunctions, translatorTables } from "../../isa/riscv64/core.ts";
 import { special } from "../../isa/riscv64/handlers.ts";
 import { hostFusesMultiplyAdd } from "../../isa/riscv64/inline-float.ts";
 import { hotness, layout, recordPage, regionEntry } from "../../isa/riscv64/layout.ts";
 import { type Region, RegionFormer } from "../../isa/riscv64/region.ts";
-import { regionType, TranslatorEmitter } from "../../isa/riscv64/translator.ts";
+import { buildRegionModule } from "../../isa/riscv64/region-module.ts";
 import { type WasmMemory, type WasmTable, webAssembly } from "../../wasm/webassembly.ts";
 
 /** Jumps to a place after which it is translated. */
@@ -77,21 +77,7 @@ export class CodeCache {
       this.stats.instructions += region.instructionCount;
     }
     if (regions.length === 0) return;
-    const uses = new Set<string>(["hart.fillTlb"]);
-    for (const { blocks } of regions) {
-      for (const { instructions } of blocks) {
-        for (const { handler } of instructions) for (const path of called.get(handler.instruction) ?? []) uses.add(path);
-      }
-    }
-    const { module, functions } = beginRegionModule(uses);
-    const emitter = new TranslatorEmitter(functions, layout, hostFusesMultiplyAdd());
-    for (const [index, region] of regions.entries()) {
-      const func = module.declare(`r${index}`, regionType.params, regionType.results);
-      former.emit(region, emitter);
-      module.builtBody(func, emitter);
-      module.export(func.name, func);
-    }
-    const bytes = module.toBytes({ names: false });
+    const bytes = buildRegionModule(regions, former, called, hostFusesMultiplyAdd());
     const { exports } = new webAssembly.Instance(new webAssembly.Module(bytes), {
       machine: { memory: this.#memory },
       hart: this.#hart,

@@ -124,6 +124,26 @@ const mix = [
   0x00008067, // ret
 ];
 
+describe("CSRs from outside", () => {
+  const fs = 3n << 13n;
+
+  it("are as M-mode reads them, whatever the mode", () => {
+    const { hart } = new Bench(0, privilege.U);
+    assert.equal(hart.getCsr(csr.mstatus)! & fs, 0n);
+    assert.equal(hart.getCsr(0x7c0), undefined);
+    hart.setCsr(csr.mstatus, 1n << 13n);
+    assert.equal(hart.getCsr(csr.mstatus)! & fs, 1n << 13n);
+    assert.equal(hart.mode, privilege.U);
+  });
+
+  it("can be written while floating point is off, which stays as it is", () => {
+    const { hart } = new Bench(0);
+    hart.setCsr(3, 0x65n);
+    assert.deepEqual([hart.getCsr(1), hart.getCsr(2), hart.getCsr(3)], [5n, 3n, 0x65n]);
+    assert.equal(hart.getCsr(csr.mstatus)! & fs, 0n);
+  });
+});
+
 describe("run", () => {
   it("executes exactly as many instructions as asked for, the same on all tiers", () => {
     const benches = ([0, 1, "auto"] as const).map((tier) => new Bench(tier));

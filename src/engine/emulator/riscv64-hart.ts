@@ -19,6 +19,7 @@ function hartModule(built: Uint8Array<ArrayBuffer> | undefined): WasmModule {
   return compiled;
 }
 
+const csr = { fflags: 1, fcsr: 3 } as const;
 /** Extensions in `misa`: MXL = 2 (64 bits), and A B C D F I M S U. */
 const misa = (2n << 62n) | [..."ABCDFIMSU"].reduce((bits, letter) => bits | (1n << BigInt(letter.charCodeAt(0) - 65)), 0n);
 
@@ -252,30 +253,30 @@ export class Riscv64Hart implements Hart {
   }
 
   getCsr(number: number): bigint | undefined {
-    return this.#asMachine(() => {
+    return this.#asMachine(number, () => {
       const value = this.#exports.csrRead(number, 0);
       return this.#clearTrap() ? undefined : BigInt.asUintN(64, value);
     });
   }
 
   setCsr(number: number, value: bigint): void {
-    this.#asMachine(() => {
+    this.#asMachine(number, () => {
       this.#exports.csrWrite(number, value);
       this.#clearTrap();
     });
     this.#exports.updateContext();
   }
 
-  /** Runs `body` as M-mode with the floating-point unit on, so that every CSR can be reached. */
-  #asMachine<T>(body: () => T): T {
+  /** Runs `body` as M-mode, and with the floating-point unit on if the CSR needs that, so that it can be reached. */
+  #asMachine<T>(number: number, body: () => T): T {
     const mode = this.#u32(state.mode);
     const fs = this.#u32(state.fs);
+    const isFloat = number >= csr.fflags && number <= csr.fcsr;
     this.#setU32(state.mode, 3);
-    if (fs === 0) this.#setU32(state.fs, 1);
-    const before = this.#u32(state.fs);
+    if (isFloat && fs === 0) this.#setU32(state.fs, 1);
     const result = body();
     this.#setU32(state.mode, mode);
-    if (fs === 0 && this.#u32(state.fs) === before) this.#setU32(state.fs, 0);
+    if (isFloat && fs === 0) this.#setU32(state.fs, 0);
     return result;
   }
 
