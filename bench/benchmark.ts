@@ -30,6 +30,9 @@ export interface Context {
   progress(text: string): void;
 }
 
+/** The group whose ratios have a mean that says something. */
+export const steady = "steady";
+
 export interface Benchmark {
   readonly name: string;
   /** Its kind: `npm run bench -- GROUP` runs all of a group. */

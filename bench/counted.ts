@@ -4,7 +4,7 @@ import { riscv64HartFactory } from "../src/engine/emulator/riscv64-hart.ts";
 import * as host from "../src/host/node/machine-host.ts";
 import { readKernel } from "../src/image/kernel.ts";
 import { Machine } from "../src/machine/machine.ts";
-import { type Guest, memory } from "./guest.ts";
+import type { Guest } from "./guest.ts";
 
 /** Millions of instructions from reset until the serial port shows a text; the same in every run. */
 export async function instructionsTo(text: string, { kernel, initrd }: Guest, append: string): Promise<number> {
@@ -13,7 +13,7 @@ export async function instructionsTo(text: string, { kernel, initrd }: Guest, ap
   const machine = new Machine({
     host,
     harts: riscv64HartFactory(),
-    memorySize: memory * 2 ** 20,
+    memorySize: 256 * 2 ** 20,
     boot: {
       kernel: { name: kernel, content: await readKernel(new Uint8Array(readFileSync(kernel)), kernel, host.decompress) },
       initrd: { name: initrd, content: new Uint8Array(readFileSync(initrd)) },

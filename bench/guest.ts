@@ -14,12 +14,13 @@ import { type NodeBinary, Skip } from "./benchmark.ts";
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 const sources = join(root, "bench/guest");
 const guestFolder = join(root, "guests/linux-riscv64");
-/** MB of RAM that guests have, in all contenders. */
-export const memory = 256;
-
 export interface Guest {
   readonly kernel: string;
   readonly initrd: string;
+  /** A raw disk; what the guest writes to it is thrown away. */
+  readonly disk?: string;
+  /** MB of RAM (default 256). */
+  readonly memory?: number;
 }
 
 const compilers = {
@@ -29,11 +30,13 @@ const compilers = {
 // The same arithmetic everywhere: a fused multiply-add rounds once.
 const flags = ["-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"];
 
+/** Where everything is kept that is fetched or made. */
+export const cache = process.env.VIV_CACHE ?? join(homedir(), ".cache/vivarium");
+
 /** Makes a file in the cache once for all that it is made from. Seen only when it is whole. */
 function kept(name: string, from: readonly (string | Uint8Array)[], make: (path: string) => void): string {
   const hash = createHash("sha256");
   for (const part of from) hash.update(part).update("\0");
-  const cache = process.env.VIV_CACHE ?? join(homedir(), ".cache/vivarium");
   const path = join(cache, "bench", `${name}-${hash.digest("hex").slice(0, 16)}`);
   if (existsSync(path)) return path;
   mkdirSync(join(cache, "bench"), { recursive: true });
@@ -94,8 +97,9 @@ export function viv(node: NodeBinary, args: readonly string[]): [string, string[
 }
 
 /** Arguments of `viv` for a guest with its console on the serial port. */
-export function vivGuest({ kernel, initrd }: Guest, append: string): string[] {
-  return ["run", kernel, "--initrd", initrd, "--append", append, "--memory", `${memory}M`, "--no-reboot"];
+export function vivGuest({ kernel, initrd, disk, memory = 256 }: Guest, append: string): string[] {
+  const disks = disk === undefined ? [] : ["--disk", `${disk.replaceAll(",", ",,")},overlay`];
+  return ["run", kernel, "--initrd", initrd, "--append", append, "--memory", `${memory}M`, "--no-reboot", ...disks];
 }
 
 let fetchedQemu: string | undefined;
@@ -112,8 +116,10 @@ export function qemu(): string {
 }
 
 /** Arguments of QEMU for the same machine, without its serial port. */
-export function qemuGuest({ kernel, initrd }: Guest, append: string): string[] {
+export function qemuGuest({ kernel, initrd, disk, memory = 256 }: Guest, append: string): string[] {
   const machine = ["-M", "virt", "-cpu", cpuModel(), "-m", `${memory}`, "-nic", "none"];
   const host = ["-display", "none", "-monitor", "none", "-no-reboot"];
-  return [...machine, ...host, "-kernel", kernel, "-initrd", initrd, "-append", append];
+  const drive = `if=none,id=disk,format=raw,snapshot=on,file=${disk?.replaceAll(",", ",,")}`;
+  const disks = disk === undefined ? [] : ["-drive", drive, "-device", "virtio-blk-device,drive=disk"];
+  return [...machine, ...host, "-kernel", kernel, "-initrd", initrd, "-append", append, ...disks];
 }

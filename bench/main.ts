@@ -9,8 +9,8 @@
  */
 import { readdirSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type Benchmark, type Context, type NodeBinary, type Row, Skip } from "./benchmark.ts";
-import { geometricMean, json, table } from "./report.ts";
+import { type Benchmark, type Context, type NodeBinary, type Row, Skip, steady } from "./benchmark.ts";
+import { geometricMeans, json, table } from "./report.ts";
 
 async function allBenchmarks(): Promise<Benchmark[]> {
   const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".bench.js"));
@@ -42,7 +42,7 @@ export async function main(args: readonly string[], nodeBinary: (major: string) 
   if (unknown.length > 0) throw new Error(`no benchmark or group named ${unknown.join(", ")}; --list names them`);
   const nodes = options.nodes?.split(",").map(nodeBinary) ?? [{ version: process.version, path: process.execPath }];
 
-  const groups = new Map<string, Row[]>();
+  const steadyRows: Row[] = [];
   let isFailed = false;
   for (const benchmark of all.filter(isNamed)) {
     try {
@@ -56,7 +56,7 @@ export async function main(args: readonly string[], nodeBinary: (major: string) 
       }
     }
   }
-  for (const [group, rows] of groups) for (const mean of geometricMean(group, rows)) print(mean);
+  for (const mean of geometricMeans(steady, steadyRows)) print(mean);
   clearProgress();
   return isFailed ? 1 : 0;
 
@@ -65,7 +65,7 @@ export async function main(args: readonly string[], nodeBinary: (major: string) 
       runs,
       nodes,
       report: (row) => {
-        groups.set(group, [...(groups.get(group) ?? []), row]);
+        if (group === steady) steadyRows.push(row);
         print(row);
       },
       progress: (text) => {

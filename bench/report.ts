@@ -14,8 +14,8 @@ export function json(row: Row): string {
   return JSON.stringify({ name, peer, ours, theirs, ratio: rounded(ratio(row)), unit, runs, node });
 }
 
-/** Rows of `GROUP.METRIC` over all benchmarks of a group, for each peer and Node; none if there is but one benchmark. */
-export function geometricMean(group: string, rows: readonly Row[]): Row[] {
+/** Rows of `GROUP.METRIC` over all rows of a group, for each peer and Node; none of what there is but once. */
+export function geometricMeans(group: string, rows: readonly Row[]): Row[] {
   const kinds = new Map<string, Row[]>();
   for (const row of rows) {
     if (row.theirs === undefined) continue;

@@ -1,5 +1,5 @@
 /** Programs that compute or keep the kernel busy, in the emulator and in QEMU: same kernel, same binaries. */
-import { type Benchmark, compare } from "./benchmark.ts";
+import { type Benchmark, compare, steady } from "./benchmark.ts";
 import { workloadContenders } from "./workload.ts";
 
 const workloads = [
@@ -9,6 +9,6 @@ const workloads = [
 
 export const benchmarks: readonly Benchmark[] = workloads.map((name) => ({
   name,
-  group: "steady",
+  group: steady,
   run: (context) => compare(name, workloadContenders(name, context), { cpu: "s", wall: "s" }, context),
 }));

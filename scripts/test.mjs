@@ -20,7 +20,9 @@ function testFiles(folder) {
 
 setup();
 if (!quick && fragments.length === 0) run(process.execPath, [join(root, "scripts/check.mjs")]);
-const folders = quick ? ["dist/src", "dist/scripts"] : ["dist/src", "dist/scripts", "dist/conformance/quick"];
+const folders = quick
+  ? ["dist/src", "dist/scripts", "dist/bench"]
+  : ["dist/src", "dist/scripts", "dist/bench", "dist/conformance/quick"];
 const files = folders
   .flatMap((folder) => testFiles(join(root, folder)))
   .filter((file) => fragments.length === 0 || fragments.some((fragment) => file.includes(fragment)));

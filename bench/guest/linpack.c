@@ -33,7 +33,7 @@ static void solve(void) {
 
 uint64_t workload(void) {
   uint64_t sum = 0, bits;
-  for (int round = 0; round < 20; round++) {
+  for (int round = 0; round < 40; round++) {
     for (int i = 0; i < size; i++) {
       side[i] = random32() % 1000 / 8.0;
       for (int j = 0; j < size; j++) matrix[i][j] = (random32() % 2001 - 1000.0) / 16.0;

@@ -2,7 +2,7 @@
 #include "bench.h"
 
 uint64_t workload(void) {
-  enum { side = 320, limit = 300 };
+  enum { side = 640, limit = 300 };
   uint64_t sum = 0;
   for (int row = 0; row < side; row++)
     for (int column = 0; column < side; column++) {
