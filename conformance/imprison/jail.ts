@@ -2,8 +2,13 @@ import { type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Invocation, jailedCommand } from "../../src/host/node/imprison/jailed.ts";
 import { parseTrace, readFiles } from "../../src/image/closure/strace.ts";
+
+/** A command line for `spawn`. */
+export interface Invocation {
+  readonly file: string;
+  readonly args: readonly string[];
+}
 
 /** The same for runs on the host and in a jail, and nothing of the user's own. */
 export const environment = {
@@ -19,11 +24,14 @@ export interface JailedOptions {
   readonly user?: string;
 }
 
-/** The one place that knows how a jail is entered. */
+const viv = join(import.meta.dirname, "../../../bin/viv.mjs");
+
+/** The one place that knows how a jail is entered. Its network is the host's, for servers on the loopback interface. */
 export function invocation(directory: string, command: readonly string[], user?: string): Invocation {
-  const { file, args } = jailedCommand(directory, command);
-  if (user !== undefined) args.splice(args.lastIndexOf("chroot") + 1, 0, `--userspec=${user}`);
-  return { file, args };
+  const variables = Object.entries(environment).flatMap(([name, value]) => ["-e", `${name}=${value}`]);
+  const as = user === undefined ? [] : ["--user", user];
+  const options = ["--network", "host", "--tmpfs", "/tmp", ...variables, ...as];
+  return { file: process.execPath, args: [viv, "jail", "run", ...options, directory, ...command] };
 }
 
 export function runJailed(directory: string, command: readonly string[], options: JailedOptions = {}): SpawnSyncReturns<string> {
@@ -32,6 +40,7 @@ export function runJailed(directory: string, command: readonly string[], options
     env: environment,
     cwd: "/",
     encoding: "utf8",
+    maxBuffer: 64 << 20,
     input: options.input ?? "",
     timeout: 300_000,
     killSignal: "SIGKILL",
@@ -45,8 +54,7 @@ export function startJailed(directory: string, command: readonly string[]): { st
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   return {
     stop: () => {
-      // unshare ignores gentler signals; its --kill-child ends everything in the jail with it.
-      child.kill("SIGKILL");
+      child.kill("SIGTERM");
       return ended;
     },
   };

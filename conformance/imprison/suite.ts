@@ -31,7 +31,7 @@ export async function main(options: readonly string[] = []): Promise<{ passed: n
       console.log(await item.run());
       result.passed++;
     } catch (error) {
-      console.log(`failed: ${item.name}: ${error instanceof Error ? error.message : error}`);
+      console.log(`failed: ${item.name}: ${String(error instanceof Error ? error.message : error).slice(0, 3000)}`);
       result.failed++;
     }
   }

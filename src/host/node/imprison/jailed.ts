@@ -30,11 +30,12 @@ mount -t tmpfs -o mode=1777 tmp "$jail/tmp"
 exec "$@"`;
 
 /**
- * How to run a command in a jail that was made: the command sees the jail's files and no path of the host.
- * @param tracer what the command is started through (`strace` with its options), outside of the jail's root
+ * How to run a command in a jail's directory under a tracer that stands outside of it: the command sees the jail's files
+ * and no path of the host. It is not `viv jail run`, whose processes a tracer of the host may not watch.
+ * @param tracer what the command is started through (`strace` with its options)
  * @throws VivError `EPERM` for another user than root
  */
-export function jailedCommand(directory: string, command: readonly string[], tracer: readonly string[] = []): Invocation {
+export function jailedCommand(directory: string, command: readonly string[], tracer: readonly string[]): Invocation {
   if (process.getuid?.() !== 0) {
     throw new VivError(
       "EPERM",
