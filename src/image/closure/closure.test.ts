@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { VivError } from "../../core/errors.ts";
-import { type ClosureRequest, computeClosure } from "./closure.ts";
+import { computeClosure } from "./closure.ts";
 import { closureTree, explainFile } from "./report.ts";
 import { buildElf, type ElfDescription, riscv } from "./testing/elf-builder.ts";
 import { memoryFiles } from "./testing/memory-files.ts";
+import type { ClosureRequest } from "./types.ts";
 
 type Files = Parameters<typeof memoryFiles>[0];
 
@@ -195,6 +196,21 @@ test("names handed to dlopen, and those of .note.dlopen", () => {
   assert.deepEqual(plugs("q"), [], "without dlopen a name is just a string");
   assert.deepEqual(plugs("n"), ["/lib/libplug.so.1"]);
   assert.deepEqual(closure(files, ["p"]).problems, []);
+});
+
+test("what headers need is loaded before what is loaded while running: a library wanted both ways is required", () => {
+  const result = closure(
+    {
+      "/bin/p": program({ needed: ["liba.so", "libc.so.6"], symbols: ["dlopen"], data: ["libb.so"] }),
+      "/lib/liba.so": buildElf({ needed: ["libb.so"] }),
+      "/lib/libb.so": buildElf({ needed: ["libgone.so"] }),
+    },
+    ["p"],
+  );
+  assert.deepEqual(
+    result.problems.map((problem) => [problem.subject, problem.required]),
+    [["libgone.so", true]],
+  );
 });
 
 test("runtimes: name services by the functions used, and --without", () => {

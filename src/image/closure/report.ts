@@ -1,4 +1,4 @@
-import type { Closure, ClosureFile, Reason } from "./closure.ts";
+import type { Closure, ClosureFile, Reason } from "./types.ts";
 
 export interface TreeOptions {
   /** Show the files of recognized runtimes one by one. */

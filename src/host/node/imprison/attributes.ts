@@ -45,7 +45,6 @@ function variable(call: string, path: string, read: (buffer: Buffer) => number):
   }
 }
 
-/** @throws VivError `ENOTSUP`, `EPERM`... naming the attribute */
 export function writeAttribute(path: string, name: string, value: Buffer): void {
   const bytes = value.length === 0 ? Buffer.alloc(1) : value;
   const [file, key] = [cString(path), cString(name)];

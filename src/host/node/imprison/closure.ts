@@ -46,12 +46,19 @@ export function hostError(operation: string, error: unknown): unknown {
   if (error instanceof VivError || !(error instanceof Error)) return error;
   const { code, path, syscall } = error as NodeJS.ErrnoException;
   if (code === undefined || syscall === undefined) return error;
+  const subject = path === undefined || path.startsWith("/proc/self/fd/") ? "" : `${path}: `;
+  return new VivError(code, `${operation}: ${subject}${code} in ${syscall}${hostFix(code)}`, { cause: error });
+}
+
+/** What to do about an error number, as the end of a message; empty if there is nothing general. */
+export function hostFix(code: string): string {
   const fixes: Record<string, string> = {
     EACCES: "; run it as a user who may",
     EPERM: "; run it as root",
     ENOSPC: "; make room or choose another directory",
     EROFS: "; choose another directory",
     EDQUOT: "; raise the quota or choose another directory",
+    ENOTSUP: "; choose a directory on a file system that keeps it",
   };
-  return new VivError(code, `${operation}: ${path ?? ""}: ${code} in ${syscall}${fixes[code] ?? ""}`, { cause: error });
+  return fixes[code] ?? "";
 }

@@ -17,6 +17,7 @@ import {
 } from "node:fs";
 import { VivError } from "../../../core/errors.ts";
 import { copyTimes, makeNode, readAttributes, writeAttribute } from "./attributes.ts";
+import { hostFix } from "./closure.ts";
 import { type Entry, fingerprintOf } from "./plan.ts";
 
 const chunk = 1 << 20;
@@ -32,9 +33,29 @@ export const mayChangeOwner = process.getuid?.() === 0;
  * Makes a copy of one file (not a directory, not a hard link) under a name that is free: contents with their holes,
  * owner, extended attributes, permissions and times.
  * @returns the contents' SHA-256 in hexadecimal, for a regular file
- * @throws VivError `ECHANGED` if the original is no longer the file that was planned
+ * @throws VivError naming the file: `ECHANGED` if the original is no longer what was planned, `ENOSPC`, `ENOTSUP` for an
+ *   attribute that the file system does not keep...
  */
 export function makeFile(entry: Entry, at: string, progress: (bytes: number) => void): string | undefined {
+  try {
+    return make(entry, at, progress);
+  } catch (error) {
+    throw copyError(entry, error);
+  }
+}
+
+function copyError(entry: Entry, error: unknown): unknown {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (code === undefined || code === "ECHANGED" || !/^E[A-Z0-9]+$/.test(code)) return error;
+  const isDevice = entry.kind === "character" || entry.kind === "block";
+  const fix = isDevice && code === "EPERM" ? "; only root makes device nodes: run it as root, or leave them out" : hostFix(code);
+  // The paths in the cause are ours (/proc/self/fd/N/...) and say nothing to anybody.
+  const what =
+    syscall === undefined ? (error as Error).message.replace(/ ?(of )?\/proc\/self\/fd\/[^\s:]+/g, "") : `${code} in ${syscall}`;
+  return new VivError(code, `${entry.path} cannot be copied: ${what}${fix}`, { cause: error });
+}
+
+function make(entry: Entry, at: string, progress: (bytes: number) => void): string | undefined {
   switch (entry.kind) {
     case "file":
       return copyFile(entry, at, progress);

@@ -88,7 +88,7 @@ test("keeps modes, links, hard links, holes, times and extended attributes", () 
   const place = system({ "/data/plain": "text", "/data/dir/inner": "x" });
   const at = (path: string) => join(place.root, path);
   chmodSync(at("/data/plain"), 0o4751);
-  chmodSync(at("/data/dir"), 0o2550);
+  chmodSync(at("/data/dir"), 0o2750);
   linkSync(at("/data/plain"), at("/data/same"));
   symlinkSync("../data/plain", at("/data/link"));
   symlinkSync("/nowhere", at("/data/dangling"));
@@ -109,7 +109,7 @@ test("keeps modes, links, hard links, holes, times and extended attributes", () 
   const inside = (path: string) => join(place.jail, path);
   assert.equal(readFileSync(inside("/data/plain"), "utf8"), "text");
   assert.equal(statSync(inside("/data/plain")).mode & 0o7777, 0o4751);
-  assert.equal(statSync(inside("/data/dir")).mode & 0o7777, 0o2550);
+  assert.equal(statSync(inside("/data/dir")).mode & 0o7777, 0o2750);
   assert.equal(statSync(inside("/data/plain")).ino, statSync(inside("/data/same")).ino);
   assert.equal(statSync(inside("/data/plain")).mtimeMs, 1_234_567_890_250);
   assert.equal(readlinkSync(inside("/data/link")), "../data/plain");
@@ -281,6 +281,30 @@ test("a change that was cut off is undone by the next run, at every step", () =>
   }
 });
 
+test("what could not be finished is removed, also from directories that forbid writing", () => {
+  const place = system({ "/data/closed/file": "x" });
+  chmodSync(join(place.root, "/data/closed"), 0o555);
+  try {
+    // Everything is copied and has its permissions; then the manifest cannot be recorded outside.
+    const state = join(scratch, "no-directory");
+    writeFileSync(state, "");
+    const before = process.env.XDG_STATE_HOME;
+    process.env.XDG_STATE_HOME = state;
+    try {
+      assert.throws(() => make(place, { with: ["/data"] }), /ENOTDIR|EEXIST/);
+    } finally {
+      process.env.XDG_STATE_HOME = before;
+    }
+    assert.deepEqual(
+      readdirSync(scratch).filter((name) => name.includes(".viv-")),
+      [],
+    );
+    assert.ok(!existsSync(place.jail));
+  } finally {
+    chmodSync(join(place.root, "/data/closed"), 0o755);
+  }
+});
+
 test("two changes at once: the second is refused with the first one's process", () => {
   const place = system();
   make(place);
@@ -309,6 +333,10 @@ test("a link planted in the jail does not lead a copy outside", () => {
   symlinkSync(outside, join(place.jail, "/.vivarium"));
   failsWith("UNSAFE_PATH", /\.vivarium is a symlink/, () => make(place));
   assert.deepEqual(readdirSync(outside), []);
+});
+
+test("a device that may not be made is named, with the fix", { skip: isRoot && "root may make devices" }, () => {
+  failsWith("EPERM", /^\/dev\/full cannot be copied: .*EPERM; only root makes device nodes/, () => make(system(), { dev: true }));
 });
 
 test("accounts: the jail's passwd has only those that it needs", () => {

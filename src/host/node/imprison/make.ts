@@ -257,10 +257,20 @@ function createTree(
     if (existing !== undefined && mayChangeOwner) chownSync(temporary, existing.uid, existing.gid);
     moveInto(temporary, target);
   } catch (error) {
-    rmSync(temporary, { recursive: true, force: true });
+    removeTree(temporary);
     throw error;
   }
   return { copied: entries.length, unchanged: 0, removed: 0, kept: [] };
+}
+
+/** Only root can empty directories that forbid writing; for others they are opened up first. */
+function removeTree(directory: string): void {
+  const openUp = (path: string): void => {
+    chmodSync(path, 0o700);
+    for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) openUp(join(path, entry.name));
+  };
+  if (!mayChangeOwner) openUp(directory);
+  rmSync(directory, { recursive: true, force: true });
 }
 
 function moveInto(temporary: string, target: string): void {
