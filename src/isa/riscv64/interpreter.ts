@@ -580,51 +580,58 @@ export function defineInterpreter(core: Core, layout: Layout, table: HandlerTabl
   function enterRegion(restart: Label, dispatch: Label): void {
     const region = e.i32.let(regionOfRecord());
     e.block((refused) => {
-      const field = (offset: number) => e.i32.load(e.get(region), offset);
-      // The instruction that the loop has counted already is the region's.
-      const whole = e.i32.let(e.i32.add(e.get(budget), e.i32.const(1)));
-      e.brIf(refused, e.i32.ltU(e.get(whole), field(regionEntry.longest)));
-      e.brIf(refused, e.i32.ne(e.get(locals.dataTlb), field(regionEntry.dataTlb)));
-      e.brIf(refused, e.i32.and(field(regionEntry.float), e.i32.eqz(load(state.fs))));
-      const address = e.i64.let(e.i64.and(e.pc(), e.i64.const(-4096)));
-      const others = e.i32.let(field(regionEntry.pageCount));
-      e.if(e.get(others), () => {
-        const other = e.i32.let(e.get(region));
-        e.loop((again) => {
-          const otherField = (offset: number) => e.i32.load(e.get(other), regionEntry.pages + offset);
-          const otherAddress = e.i64.let(e.i64.add(e.get(address), e.i64.shl(e.i64.extendI32S(otherField(0)), e.i64.const(12))));
-          const slot = e.i32.let(
-            e.i32.add(
-              e.i32.and(e.i32.shrU(e.i32.wrapI64(e.get(otherAddress)), e.i32.const(8)), e.i32.const((fetchTlb.entries - 1) << 4)),
-              e.get(locals.fetchTlb),
-            ),
-          );
-          e.brIf(refused, e.i64.ne(e.i64.load(e.get(slot), fetchTlb.tag), e.get(otherAddress)));
-          e.brIf(refused, e.i32.ne(e.i32.load(e.get(slot), fetchTlb.recordPage), otherField(4)));
-          const epoch = e.i32.load(
-            e.i32.sub(otherField(4), e.i32.const(recordPage.header)),
-            recordPage.epoch + recordPage.header,
-          );
-          e.brIf(refused, e.i32.ne(epoch, otherField(8)));
-          e.set(other, e.i32.add(e.get(other), e.i32.const(12)));
-          e.brIf(again, e.tee(others, e.i32.sub(e.get(others), e.i32.const(1))));
-        });
+      e.block((outdated) => {
+        tryRegion(region, refused, outdated, restart);
       });
-      e.i32.store(at(state.budget), e.get(whole));
-      const type = module.typeIndex(["i64"], ["i64"]);
-      e.set(target, e.callIndirect(type, ["i64"] as const, [e.get(address)], field(regionEntry.func)));
-      const left = e.i32.let(load(state.budget));
-      e.i64.store(at(state.regionEntries), e.i64.add(e.i64.load(at(state.regionEntries)), e.i64.const(1)));
-      e.i64.store(
-        at(state.regionInstructions),
-        e.i64.add(e.i64.load(at(state.regionInstructions)), e.i64.extendI32U(e.i32.sub(e.get(whole), e.get(left)))),
-      );
-      e.set(budget, e.get(left));
-      e.modeChanged();
-      e.br(restart);
+      // What it reached into is not what it was: it will be translated anew if it stays busy.
+      e.i32.store16(e.get(record), e.i32.load(e.get(region), regionEntry.handler), recordPage.handler);
+      e.i32.store(e.get(record), e.i32.const(0), recordPage.region);
     });
     e.set(handlerId, e.i32.load(e.get(region), regionEntry.handler));
     e.br(dispatch);
+  }
+
+  /** Enters a region, or branches to what says why not. */
+  function tryRegion(region: Local<"i32">, refused: Label, outdated: Label, restart: Label): void {
+    const field = (offset: number) => e.i32.load(e.get(region), offset);
+    // The instruction that the loop has counted already is the region's.
+    const whole = e.i32.let(e.i32.add(e.get(budget), e.i32.const(1)));
+    e.brIf(refused, e.i32.ltU(e.get(whole), field(regionEntry.longest)));
+    e.brIf(refused, e.i32.ne(e.get(locals.dataTlb), field(regionEntry.dataTlb)));
+    e.brIf(refused, e.i32.and(field(regionEntry.float), e.i32.eqz(load(state.fs))));
+    const address = e.i64.let(e.i64.and(e.pc(), e.i64.const(-4096)));
+    const others = e.i32.let(field(regionEntry.pageCount));
+    e.if(e.get(others), () => {
+      const other = e.i32.let(e.get(region));
+      e.loop((again) => {
+        const otherField = (offset: number) => e.i32.load(e.get(other), regionEntry.pages + offset);
+        const otherAddress = e.i64.let(e.i64.add(e.get(address), e.i64.shl(e.i64.extendI32S(otherField(0)), e.i64.const(12))));
+        const slot = e.i32.let(
+          e.i32.add(
+            e.i32.and(e.i32.shrU(e.i32.wrapI64(e.get(otherAddress)), e.i32.const(8)), e.i32.const((fetchTlb.entries - 1) << 4)),
+            e.get(locals.fetchTlb),
+          ),
+        );
+        e.brIf(refused, e.i64.ne(e.i64.load(e.get(slot), fetchTlb.tag), e.get(otherAddress)));
+        e.brIf(outdated, e.i32.ne(e.i32.load(e.get(slot), fetchTlb.recordPage), otherField(4)));
+        const epoch = e.i32.load(e.i32.sub(otherField(4), e.i32.const(recordPage.header)), recordPage.epoch + recordPage.header);
+        e.brIf(outdated, e.i32.ne(epoch, otherField(8)));
+        e.set(other, e.i32.add(e.get(other), e.i32.const(12)));
+        e.brIf(again, e.tee(others, e.i32.sub(e.get(others), e.i32.const(1))));
+      });
+    });
+    e.i32.store(at(state.budget), e.get(whole));
+    const type = module.typeIndex(["i64"], ["i64"]);
+    e.set(target, e.callIndirect(type, ["i64"] as const, [e.get(address)], field(regionEntry.func)));
+    const left = e.i32.let(load(state.budget));
+    e.i64.store(at(state.regionEntries), e.i64.add(e.i64.load(at(state.regionEntries)), e.i64.const(1)));
+    e.i64.store(
+      at(state.regionInstructions),
+      e.i64.add(e.i64.load(at(state.regionInstructions)), e.i64.extendI32U(e.i32.sub(e.get(whole), e.get(left)))),
+    );
+    e.set(budget, e.get(left));
+    e.modeChanged();
+    e.br(restart);
   }
 
   function arms(next: Label, restart: Label, trap: Label, illegal: Label, dispatch: Label): void {
