@@ -41,6 +41,6 @@ export async function runRoot(root: string, words: readonly string[], options: R
   }
   if (options.verbose || terminal) process.stderr.write(`viv: ${engine}, because ${reason}.\n`);
   restoreBlocking();
-  const jail = await createJail({ ...spec, mounts: completeMounts(spec.mounts) });
+  const jail = await createJail({ ...spec, mounts: completeMounts(spec.mounts) }, { listed: true });
   return attend(jail, spec.init);
 }

@@ -75,6 +75,7 @@ export async function run(root: string, words: readonly string[], options: RunOp
   restoreBlocking();
   const made = await createJail(spec, {
     ...(options.name === undefined ? {} : { name: options.name }),
+    listed: true,
     detached: options.detach ?? false,
   });
   if (options.detach) {

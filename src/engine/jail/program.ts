@@ -36,7 +36,14 @@ export class Program {
   at(base: bigint): Uint8Array {
     const bytes = this.#bytes.slice();
     const view = new DataView(bytes.buffer);
-    for (const at of this.#pointers) view.setBigUint64(at, view.getBigUint64(at, true) + base, true);
+    // Two halves instead of 64-bit numbers: this is most of what there is to do at each start.
+    const low = Number(base & 0xffff_ffffn);
+    const high = Number(base >> 32n);
+    for (const at of this.#pointers) {
+      const sum = view.getUint32(at, true) + low;
+      view.setUint32(at, sum, true);
+      view.setUint32(at + 4, sum > 0xffff_ffff ? high + 1 : high, true);
+    }
     return bytes;
   }
 
@@ -76,10 +83,13 @@ export class Program {
 
 /** Collects data behind the records, remembering which words are pointers. */
 class Layout {
-  readonly pointers = new Set<number>();
+  /** Words that hold offsets, which become addresses. */
+  readonly pointers: number[] = [];
+  /** Those of them that are arguments. */
+  readonly pointerWords = new Set<number>();
   readonly buffers = new Map<string, number>();
   readonly #texts = new Map<string, number>();
-  readonly #words = new Map<bigint, number>();
+  readonly #words = new Map<number | bigint, number>();
   #bytes = new Uint8Array(1 << 15);
   #view = new DataView(this.#bytes.buffer);
   #end = 0;
@@ -116,8 +126,9 @@ class Layout {
   }
 
   pointer(at: number, target: number): void {
-    this.store(at, BigInt(target));
-    this.pointers.add(at);
+    this.#view.setUint32(at, target, true);
+    this.#view.setUint32(at + 4, 0, true);
+    this.pointers.push(at);
   }
 
   data(bytes: Uint8Array): number {
@@ -138,11 +149,11 @@ class Layout {
     return at;
   }
 
-  word(value: bigint): number {
+  word(value: number | bigint): number {
     const known = this.#words.get(value);
     if (known !== undefined) return known;
     const at = this.reserve(8);
-    this.store(at, value);
+    this.store(at, BigInt(value));
     this.#words.set(value, at);
     return at;
   }
@@ -151,6 +162,7 @@ class Layout {
   pointerWord(target: number): number {
     const at = this.reserve(8);
     this.pointer(at, target);
+    this.pointerWords.add(at);
     return at;
   }
 
@@ -184,6 +196,8 @@ export function layOut(plan: Plan, architecture: Architecture, inputs: Inputs = 
     named.set(operation.name, at);
   });
 
+  /** Where each record's result goes as well. */
+  const destinations = new Map<number, number>();
   const recordOf = (name: string): number => {
     const at = named.get(name);
     if (at === undefined) throw new Error(`broken invariant: no operation is named ${name}`);
@@ -200,7 +214,7 @@ export function layOut(plan: Plan, architecture: Architecture, inputs: Inputs = 
 
   /** The offset of a word that holds the value. */
   const place = (value: Value, owner: number): number => {
-    if (typeof value === "number" || typeof value === "bigint") return layout.word(BigInt(value));
+    if (typeof value === "number" || typeof value === "bigint") return layout.word(value);
     if (typeof value === "string") return layout.pointerWord(layout.text(value));
     if ("flags" in value) return layout.word(flagsValue(value.flags));
     if ("result" in value) return recordOf(value.result) + record.result;
@@ -208,7 +222,7 @@ export function layOut(plan: Plan, architecture: Architecture, inputs: Inputs = 
     if ("input" in value) {
       const given = inputs[value.input];
       if (given === undefined) throw new Error(`broken invariant: the plan's input ${value.input} was not given`);
-      return layout.word(BigInt(given));
+      return layout.word(given);
     }
     if ("buffer" in value) return layout.pointerWord(layout.buffer(value.buffer, value.size) + (value.at ?? 0));
     if ("load" in value) {
@@ -240,11 +254,11 @@ export function layOut(plan: Plan, architecture: Architecture, inputs: Inputs = 
       if (typeof inner === "object" && "result" in inner) {
         const from = recordOf(inner.result);
         if (from >= owner) throw new Error(`broken invariant: ${inner.result} is used before it is there`);
-        layout.pointer(from + record.dest, at + offset);
+        destinations.set(from, at + offset);
         continue;
       }
       const word = place(inner, owner);
-      if (layout.pointers.has(word)) layout.pointer(at + offset, Number(layout.read(word)));
+      if (layout.pointerWords.has(word)) layout.pointer(at + offset, Number(layout.read(word)));
       else layout.storeField(at + offset, layout.read(word), field.bits);
     }
     return layout.pointerWord(at);
@@ -253,7 +267,7 @@ export function layOut(plan: Plan, architecture: Architecture, inputs: Inputs = 
   entries.forEach(({ operation }, position) => {
     const at = records + position * record.size;
     layout.store(at + record.result, notRun);
-    layout.pointer(at + record.dest, at + record.result);
+    destinations.set(at, at + record.result);
     if (operation.call === "return") {
       layout.store(at + record.nr, endOfProgram);
       return;
@@ -283,5 +297,6 @@ export function layOut(plan: Plan, architecture: Architecture, inputs: Inputs = 
     layout.pointer(at + record.onPositive, ends ? at : next(operation.onPositive ?? "next"));
     return { operation, at, fails: !ends && (operation.onError ?? "fail") === "fail" };
   });
-  return new Program(layout.finish(), [...layout.pointers], operations);
+  for (const [at, target] of destinations) layout.pointer(at + record.dest, target);
+  return new Program(layout.finish(), layout.pointers, operations);
 }

@@ -1,5 +1,9 @@
 /** UTF-8 without `TextEncoder`, which the core's types do not have; lone surrogates become U+FFFD as there. */
 export function encodeUtf8(text: string): Uint8Array {
+  const ascii = new Uint8Array(text.length);
+  let length = 0;
+  while (length < text.length && text.charCodeAt(length) < 0x80) ascii[length] = text.charCodeAt(length++);
+  if (length === text.length) return ascii;
   const bytes: number[] = [];
   for (const character of text) {
     const scalar = character.codePointAt(0)!;

@@ -111,10 +111,25 @@ export function mapsItself(spec: JailSpec, host: Pick<HostFacts, "uid" | "gid">)
   return map !== undefined && single(map.uids, host.uid) && single(map.gids, host.gid);
 }
 
+interface Filter {
+  readonly program: Uint8Array;
+  readonly flags: number;
+}
+
+/** Default filters that were compiled before: by architecture and capabilities, of which there are few. */
+const defaultFilters = new Map<string, Filter>();
+
 /** The seccomp filter of a specification, if it has one. */
-export function compileFilter(spec: JailSpec, host: HostFacts): { program: Uint8Array; flags: number } | undefined {
+export function compileFilter(spec: JailSpec, { architecture }: HostFacts): Filter | undefined {
   if (spec.seccomp === "unconfined") return undefined;
-  return compileSeccomp(spec.seccomp === "default" ? defaultProfile(spec.capabilities) : spec.seccomp, host.architecture);
+  if (spec.seccomp !== "default") return compileSeccomp(spec.seccomp, architecture);
+  const key = [architecture, ...spec.capabilities].join();
+  let filter = defaultFilters.get(key);
+  if (filter === undefined) {
+    filter = compileSeccomp(defaultProfile(spec.capabilities), architecture);
+    if (defaultFilters.size < 100) defaultFilters.set(key, filter);
+  }
+  return filter;
 }
 
 /**

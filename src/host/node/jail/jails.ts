@@ -43,25 +43,36 @@ export interface JailOptions {
   readonly streams?: JailStreams;
   /** The jail goes on when this process ends. It has an init then. */
   readonly detached?: boolean;
+  /**
+   * Others can see the jail and start commands in it. So it is anyway with a name, with limits and when detached; other jails leave nothing
+   * behind that would have to be noted down, and are not: that takes as long as making them.
+   */
+  readonly listed?: boolean;
   readonly store?: JailStore;
   readonly revise?: HostStartOptions["revise"];
 }
 
 /**
- * Makes a jail: notes it down, makes what it needs of the host, starts it. When it has ended all of that is removed again.
+ * Makes a jail: notes it down if need be, makes what it needs of the host, starts it. When it has ended all of that is removed again.
  *
  * @throws VivError `EBUSY` for a name that is taken, JailError for an operation that failed; nothing is left then
  */
 export async function createJail(given: JailSpec, options: JailOptions = {}): Promise<Jail> {
   const store = options.store ?? new JailStore();
-  store.sweep();
   const detached = options.detached ?? false;
   const name = options.name ?? newName();
   const spec: JailSpec = { ...given, init: given.init || detached, dieWithParent: !detached };
   const cgroups = planHostCgroups(spec.limits, name);
-  const owner = identify(process.pid)!;
-  let state: Omit<JailState, "created"> = { name, spec, owner, cgroups: cgroupDirectories(cgroups) };
-  store.create(state);
+  const isListed = detached || options.listed === true || options.name !== undefined || cgroups.directories.length > 0;
+  let state: Omit<JailState, "created"> | undefined;
+  if (isListed) {
+    store.sweep();
+    state = { name, spec, owner: identify(process.pid)!, cgroups: cgroupDirectories(cgroups) };
+    store.create(state);
+  }
+  const forget = () => {
+    if (state !== undefined) store.remove(name, state.cgroups);
+  };
   const open: number[] = [];
   try {
     makeCgroups(cgroups);
@@ -77,6 +88,7 @@ export async function createJail(given: JailSpec, options: JailOptions = {}): Pr
       open.push(inputs.userns);
     }
     const noteDown = (pid: number) => {
+      if (state === undefined) return;
       state = { ...state, first: identify(pid) ?? { pid, startTime: "" } };
       store.write({ ...state, created: new Date().toISOString() });
     };
@@ -85,16 +97,22 @@ export async function createJail(given: JailSpec, options: JailOptions = {}): Pr
       cgroups: joins.map((_, index) => `cgroup${index}`),
       preparedUserNamespace: isPrepared,
       ...(options.revise === undefined ? {} : { revise: options.revise }),
-      ...(spec.init ? { created: noteDown } : {}),
+      ...(spec.init && isListed ? { created: noteDown } : {}),
     });
-    if (!spec.init) noteDown(started.pid);
+    try {
+      if (!spec.init) noteDown(started.pid);
+    } catch (error) {
+      started.kill("SIGKILL");
+      await started.exited;
+      throw error;
+    }
     const exited = started.exited.then((exit: JailExit) => {
-      store.remove(name);
+      forget();
       return exit;
     });
     return { ...started, name, exited };
   } catch (error) {
-    store.remove(name);
+    forget();
     throw error;
   } finally {
     for (const fd of open) closeSync(fd);

@@ -2,7 +2,17 @@
  * What is known of each jail on disk: a directory a jail, with its state. It is written before anything is made that outlives us, and
  * whoever comes next removes what a jail left that is no more.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import { VivError } from "../../../core/errors.ts";
@@ -78,9 +88,15 @@ export class JailStore {
    */
   create(state: Omit<JailState, "created">): void {
     checkName(state.name);
-    mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+    const make = () => mkdirSync(this.#folder(state.name), { mode: 0o700 });
     try {
-      mkdirSync(this.#folder(state.name), { mode: 0o700 });
+      try {
+        make();
+      } catch (error) {
+        if (codeOf(error) !== "ENOENT") throw error;
+        mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+        make();
+      }
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw this.#failure("noting the jail down", error);
       const now = this.find(state.name);
@@ -129,10 +145,16 @@ export class JailStore {
   }
 
   /** Removes what a jail has left on the host, then the jail from the list. Nothing of it may run any more. */
-  remove(name: string): void {
-    const state = this.find(name);
-    if (state !== undefined && !this.#clear(state)) return;
-    rmSync(this.#folder(name), { recursive: true, force: true });
+  remove(name: string, cgroups = this.find(name)?.cgroups ?? []): void {
+    if (!this.#clear(cgroups)) return;
+    const folder = this.#folder(name);
+    try {
+      unlinkSync(join(folder, "state.json"));
+      rmdirSync(folder);
+    } catch {
+      // Not as we left it, or not there any more.
+      rmSync(folder, { recursive: true, force: true });
+    }
   }
 
   /** Removes the jails that have ended without anybody to see it: ours, killed, or the whole host, restarted. */
@@ -143,7 +165,7 @@ export class JailStore {
       if (state === undefined) {
         this.#sweepUnfinished(name);
       } else if (!isAlive(state.owner) && !isAlive(state.first)) {
-        this.remove(name);
+        this.remove(name, state.cgroups);
       }
     }
   }
@@ -159,11 +181,11 @@ export class JailStore {
     }
   }
 
-  #clear(state: JailState): boolean {
-    for (const directory of state.cgroups) {
+  #clear(cgroups: readonly string[]): boolean {
+    for (const directory of cgroups) {
       for (const pid of cgroupProcesses(directory)) syscall("kill", pid, 9);
     }
-    return state.cgroups.map((directory) => removeCgroupSoon(directory)).every(Boolean);
+    return cgroups.map((directory) => removeCgroupSoon(directory)).every(Boolean);
   }
 
   #names(): string[] {
