@@ -184,7 +184,8 @@ const idle: Benchmark = {
       node: process.version,
     });
     other.kill("SIGKILL");
-    await stopJail(jail.name, 0);
+    jail.kill("SIGKILL");
+    await jail.exited;
   },
 };
 

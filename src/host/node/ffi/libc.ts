@@ -9,6 +9,15 @@ type Koffi = typeof import("koffi");
 const require = createRequire(import.meta.url);
 let loaded: { koffi: Koffi; syscall: (...args: (number | bigint)[]) => number | bigint } | undefined;
 
+/** The binary's own package first: the main one looks for it in a dozen ways, which takes longer than starting a jail. */
+function loadKoffi(): Koffi {
+  try {
+    return require(`@koromix/koffi-${process.platform}-${process.arch}`) as Koffi;
+  } catch {
+    return require("koffi") as Koffi;
+  }
+}
+
 function libc() {
   if (loaded !== undefined) return loaded;
   if (process.platform !== "linux") {
@@ -16,7 +25,7 @@ function libc() {
   }
   let koffi: Koffi;
   try {
-    koffi = require("koffi") as Koffi;
+    koffi = loadKoffi();
   } catch (cause) {
     throw new VivError(
       "NO_FFI",
