@@ -1,4 +1,4 @@
-# Read-modify-write, and what only the interpreter does: the reservation ends the region.
+# Read-modify-write inline; a reservation by a call, which may trap.
 again:
     addi a0, a0, 1               # 0505
     amoadd.w a1, a0, (s0)        # 00a425af

@@ -29,14 +29,14 @@
                 (local.get $page)
                 (i64.const 0)))
             (br $B0)))
-        (local.set $budget
-          (i32.sub
-            (local.get $budget)
-            (i32.const 1)))
         (local.set $ra
           (i64.add
             (local.get $page)
             (i64.const 4)))
+        (local.set $budget
+          (i32.sub
+            (local.get $budget)
+            (i32.const 1)))
         (local.set $a0
           (i64.shl
             (local.get $a0)
@@ -45,10 +45,6 @@
           (i64.add
             (local.get $a0)
             (i64.const 3)))
-        (local.set $budget
-          (i32.sub
-            (local.get $budget)
-            (i32.const 3)))
         (local.set $l6
           (i64.and
             (i64.add
@@ -61,6 +57,10 @@
             (i64.const 18)))
         (local.set $l2
           (local.get $l6))
+        (local.set $budget
+          (i32.sub
+            (local.get $budget)
+            (i32.const 3)))
         (if $I3
           (i64.eq
             (local.get $l2)
@@ -72,14 +72,14 @@
               (i64.add
                 (local.get $a1)
                 (i64.const 1)))
-            (local.set $budget
-              (i32.sub
-                (local.get $budget)
-                (i32.const 2)))
             (drop
               (i64.add
                 (local.get $page)
                 (i64.const 10)))
+            (local.set $budget
+              (i32.sub
+                (local.get $budget)
+                (i32.const 2)))
             (br $L1))
           (else
             (br $B0)))

@@ -1,14 +1,16 @@
 (module
-  (type $t0 (func (param i64 i32 i32) (result i32)))
-  (type $t1 (func (param i64 i64 i32) (result i64)))
-  (type $t2 (func (param i64 i64) (result i32)))
-  (type $t3 (func (param i64) (result i64)))
+  (type $t0 (func (param i64 i32) (result i64)))
+  (type $t1 (func (param i64 i32 i32) (result i32)))
+  (type $t2 (func (param i64 i64 i32) (result i64)))
+  (type $t3 (func (param i64 i64) (result i32)))
+  (type $t4 (func (param i64) (result i64)))
   (import "machine" "memory" (memory $machine.memory))
-  (import "hart" "hart.fillTlb" (func $hart.hart.fillTlb (type $t0)))
-  (import "hart" "hart.float.f64.add" (func $hart.hart.float.f64.add (type $t1)))
-  (import "hart" "hart.float.f64.mul" (func $hart.hart.float.f64.mul (type $t1)))
-  (import "hart" "hart.float.f64.lt" (func $hart.hart.float.f64.lt (type $t2)))
-  (func $r0 (export "r0") (type $t3) (param $page i64) (result i64)
+  (import "hart" "hart.loadSlow" (func $hart.hart.loadSlow (type $t0)))
+  (import "hart" "hart.fillTlb" (func $hart.hart.fillTlb (type $t1)))
+  (import "hart" "hart.float.f64.add" (func $hart.hart.float.f64.add (type $t2)))
+  (import "hart" "hart.float.f64.mul" (func $hart.hart.float.f64.mul (type $t2)))
+  (import "hart" "hart.float.f64.lt" (func $hart.hart.float.f64.lt (type $t3)))
+  (func $r0 (export "r0") (type $t4) (param $page i64) (result i64)
     (local $budget i32) (local $l2 i64) (local $s0 i64) (local $a0 i64) (local $fa0 i64) (local $fa1 i64) (local $fa2 i64) (local $l8 i32) (local $l9 i64) (local $l10 i32) (local $frm i32) (local $l12 i64) (local $l13 f64) (local $l14 f64) (local $l15 f64)
     (local.set $budget
       (i32.load
@@ -278,14 +280,14 @@
                 (call $hart.hart.float.f64.lt
                   (local.get $l12)
                   (local.get $l9))))))
+        (i64.eq
+          (local.get $a0)
+          (i64.const 0))
         (local.set $budget
           (i32.sub
             (local.get $budget)
             (i32.const 5)))
         (if $I13
-          (i64.eq
-            (local.get $a0)
-            (i64.const 0))
           (then
             (br $L1))
           (else

@@ -57,25 +57,25 @@
             (i64.add
               (local.get $a0)
               (i64.const -1)))
+          (i64.ne
+            (local.get $a0)
+            (i64.const 0))
           (local.set $budget
             (i32.sub
               (local.get $budget)
               (i32.const 3)))
           (if $I5
-            (i64.ne
-              (local.get $a0)
-              (i64.const 0))
             (then
               (br $L3))
             (else
-              (local.set $budget
-                (i32.sub
-                  (local.get $budget)
-                  (i32.const 1)))
               (drop
                 (i64.add
                   (local.get $page)
                   (i64.const 16)))
+              (local.set $budget
+                (i32.sub
+                  (local.get $budget)
+                  (i32.const 1)))
               (br $L1)))
           (unreachable))))
     (i64.store

@@ -1,9 +1,13 @@
 (module
-  (type $t0 (func (param i64 i32 i32) (result i32)))
-  (type $t1 (func (param i64) (result i64)))
+  (type $t0 (func (param i64 i32) (result i64)))
+  (type $t1 (func (param i64 i32 i64)))
+  (type $t2 (func (param i64 i32 i32) (result i32)))
+  (type $t3 (func (param i64) (result i64)))
   (import "machine" "memory" (memory $machine.memory))
-  (import "hart" "hart.fillTlb" (func $hart.hart.fillTlb (type $t0)))
-  (func $r0 (export "r0") (type $t1) (param $page i64) (result i64)
+  (import "hart" "hart.loadSlow" (func $hart.hart.loadSlow (type $t0)))
+  (import "hart" "hart.storeSlow" (func $hart.hart.storeSlow (type $t1)))
+  (import "hart" "hart.fillTlb" (func $hart.hart.fillTlb (type $t2)))
+  (func $r0 (export "r0") (type $t3) (param $page i64) (result i64)
     (local $budget i32) (local $l2 i64) (local $s0 i64) (local $a0 i64) (local $a1 i64) (local $l6 i64) (local $l7 i32) (local $l8 i32) (local $l9 i64)
     (local.set $budget
       (i32.load
@@ -180,14 +184,14 @@
         (local.set $a1
           (i64.load8_u
             (local.get $l8)))
-        (local.set $budget
-          (i32.sub
-            (local.get $budget)
-            (i32.const 5)))
         (drop
           (i64.add
             (local.get $page)
             (i64.const 14)))
+        (local.set $budget
+          (i32.sub
+            (local.get $budget)
+            (i32.const 5)))
         (br $L1)))
     (i64.store
       (i32.const state.a0)

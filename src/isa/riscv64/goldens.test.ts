@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { encodingsOf, goldenFolder, goldenNames, translate } from "../goldens/golden.ts";
+import { encodingsOf, goldenFolder, goldenNames, translate } from "./testing/golden.ts";
 
 for (const name of goldenNames) {
   test(`${name} is translated as before`, async () => {

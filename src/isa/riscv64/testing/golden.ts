@@ -6,13 +6,13 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import wabt from "wabt";
-import { Riscv64Hart } from "../../src/engine/emulator/riscv64-hart.ts";
-import { translatorTables } from "../../src/isa/riscv64/core.ts";
-import { fNames, xNames } from "../../src/isa/riscv64/disassemble.ts";
-import { dataTlb, fetchTlb, layout, reservedBytes } from "../../src/isa/riscv64/layout.ts";
-import { RegionFormer } from "../../src/isa/riscv64/region.ts";
-import { buildRegionModule } from "../../src/isa/riscv64/region-module.ts";
-import { createMemory } from "../../src/machine/memory-layout.ts";
+import { Riscv64Hart } from "../../../engine/emulator/riscv64-hart.ts";
+import { createMemory } from "../../../machine/memory-layout.ts";
+import { translatorTables } from "../core.ts";
+import { fNames, xNames } from "../disassemble.ts";
+import { dataTlb, fetchTlb, layout, reservedBytes } from "../layout.ts";
+import { RegionFormer } from "../region.ts";
+import { buildRegionModule } from "../region-module.ts";
 
 /** The package's root, from the sources and from what is compiled of them. */
 function projectRoot(): string {
@@ -31,6 +31,11 @@ const base = 0x8000_0000;
 const data = base + 0x10000;
 /** Instructions that are executed before, so that the code has been seen: what never ran is not translated. */
 const warmUp = 2000;
+
+/** Whether every instruction of a program has its encoding beside it. */
+export function isEncoded(source: string): boolean {
+  return [...source.matchAll(/^ +[a-z].*$/gm)].every(([line]) => / # ([0-9a-f]{4}|[0-9a-f]{8})$/.test(line));
+}
 
 /** The encodings in the comments of a program: `addi a0, a0, 1  # 00150513`. */
 export function encodingsOf(source: string): number[] {
