@@ -25,7 +25,7 @@ const maxObjects = 10_000;
  *
  * Libraries are found as the programs' own dynamic linkers would, one process at a time; `#!` lines and symlinks are
  * followed; tables of runtimes (`runtimes/`) add what is opened without a trace in any header.
- * @throws VivError `ENOENT` (no such program), `NOT_A_PROGRAM`, `BAD_ELF` (a program asked for is damaged), `BAD_OPTION`
+ * @throws VivError `ENOENT` (no such program), `NOT_A_PROGRAM`, `BAD_ELF` (a program asked for is damaged), `BAD_SPEC`
  */
 export function computeClosure(fs: FileSystem, request: ClosureRequest): Closure {
   return new Builder(fs, request).build();

@@ -34,14 +34,14 @@ export class Expansion {
   private readonly expanded = new Set<string>();
   private readonly listed = new Map<string, readonly string[]>();
 
-  /** @throws VivError `BAD_OPTION` for a name in `without` that no rule has */
+  /** @throws VivError `BAD_SPEC` for a name in `without` that no rule has */
   constructor(host: ExpansionHost, request: ClosureRequest) {
     this.host = host;
     const without = request.without ?? [];
     for (const name of without) {
       if (runtimeRules.some((rule) => rule.name === name)) continue;
       const known = runtimeRules.map((rule) => rule.name).join(", ");
-      throw new VivError("BAD_OPTION", `--without ${name}: no such runtime; known: ${known}`);
+      throw new VivError("BAD_SPEC", `--without ${name}: no such runtime; known: ${known}`);
     }
     this.active = request.withoutRuntimes ? [] : runtimeRules.filter((rule) => !without.includes(rule.name));
     this.finder = new SymbolFinder([...loaderSymbols, ...this.active.flatMap((rule) => rule.when.symbols ?? [])]);

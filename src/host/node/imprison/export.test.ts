@@ -126,7 +126,7 @@ test("an export that cannot be leaves nothing", async () => {
   writeFileSync(`${directory}.tar`, "precious");
   await fails("tar", undefined, "EEXIST");
   assert.equal(readFileSync(`${directory}.tar`, "utf8"), "precious");
-  await fails("tar", join(directory, "inside.tar"), "BAD_OPTION");
+  await fails("tar", join(directory, "inside.tar"), "BAD_SPEC");
   await fails("tar", join(scratch, "no/where.tar"), "ENOENT");
   await assert.rejects(exportJail({ directory: join(scratch, "nothing"), format: "tar" }), /is not a directory; make a jail/);
 });

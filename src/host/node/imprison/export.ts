@@ -63,7 +63,7 @@ export async function exportJail(options: ExportOptions): Promise<{ output: stri
   }
   const { format } = options;
   if (options.output === "-") {
-    if (format !== "tar" && format !== "cpio") throw new VivError("BAD_OPTION", `--${format} needs a file: -o FILE`);
+    if (format !== "tar" && format !== "cpio") throw new VivError("BAD_SPEC", `--${format} needs a file: -o FILE`);
     await pipeline(Readable.from(contents(directory, format)), process.stdout, { end: false });
     return { output: "-", size: 0 };
   }
@@ -71,7 +71,7 @@ export async function exportJail(options: ExportOptions): Promise<{ output: stri
   if (existsSync(output) && !options.force)
     throw new VivError("EEXIST", `${output} exists; remove it, choose another by -o, or use --force`);
   if (output.startsWith(`${directory}/`))
-    throw new VivError("BAD_OPTION", `${output} lies in the jail; choose a place outside by -o`);
+    throw new VivError("BAD_SPEC", `${output} lies in the jail; choose a place outside by -o`);
   const temporary = join(dirname(output), `.${basename(output)}.viv-${process.pid}`);
   try {
     if (format === "tar" || format === "cpio") await writeStream(contents(directory, format), temporary);

@@ -211,7 +211,19 @@ test("directories that are not ours are left alone", () => {
   assert.deepEqual(readdirSync(place.jail), ["precious"]);
   failsWith("ENOTDIR", /is not a directory/, () => make({ ...place, jail: join(place.jail, "precious") }));
   failsWith("ENOENT", /does not exist; make it first/, () => make({ ...place, jail: join(scratch, "no/where") }));
-  failsWith("BAD_OPTION", /lies in the tree/, () => make({ ...place, jail: join(place.root, "jail") }));
+  failsWith("BAD_SPEC", /lies in the tree/, () => make({ ...place, jail: join(place.root, "jail") }));
+});
+
+test("a jail of nothing, and of itself, is refused", () => {
+  const place = system();
+  failsWith("BAD_SPEC", /nothing to put into .*: name a program/, () => make(place, { programs: [] }));
+  assert.ok(!existsSync(place.jail));
+  const home = mkdtempSync(join(scratch, "home-"));
+  writeFileSync(join(home, "file"), "x");
+  mkdirSync(join(home, "jail"));
+  const own = { directory: join(home, "jail"), programs: [], with: [home] };
+  failsWith("BAD_SPEC", /lies in the jail itself/, () => makeJail(own));
+  assert.deepEqual(readdirSync(join(home, "jail")), []);
 });
 
 test("a missing library is named and nothing is made", () => {

@@ -80,7 +80,7 @@ export function makeJail(options: MakeOptions, traced: Traced = { commands: [], 
   const directory = resolve(options.directory);
   const root = rootDirectory(options.root);
   if (isInside(root, directory) && root !== "/") {
-    throw new VivError("BAD_OPTION", `${directory} lies in the tree that is copied from, ${root}; choose another directory`);
+    throw new VivError("BAD_SPEC", `${directory} lies in the tree that is copied from, ${root}; choose another directory`);
   }
   try {
     const state = examine(directory);
@@ -89,6 +89,9 @@ export function makeJail(options: MakeOptions, traced: Traced = { commands: [], 
       if (tree !== undefined) recover(tree);
       const loaded = tree && loadManifest(tree);
       const request = joinRequests(requestOf(options, root, traced), options.replace ? undefined : loaded?.manifest.request);
+      if (![...request.programs, ...request.with, ...request.packages, ...traced.paths].length) {
+        throw new VivError("BAD_SPEC", `nothing to put into ${directory}: name a program, or use --with, --package or --trace`);
+      }
       options.progress?.({ phase: "search", files: 0, totalFiles: 0, bytes: 0, totalBytes: 0 });
       const closure = closureOf({
         ...request,
@@ -103,6 +106,13 @@ export function makeJail(options: MakeOptions, traced: Traced = { commands: [], 
       });
       refuseIncomplete(closure, options.allowMissing ?? false);
       const { entries, missingUsers } = planJail(closure, request);
+      const itself = entries.find((entry) => entry.source !== undefined && isInside(directory, entry.source));
+      if (itself !== undefined) {
+        throw new VivError(
+          "BAD_SPEC",
+          `${itself.source} lies in the jail itself, which cannot be copied into itself; choose another directory`,
+        );
+      }
       const meter = progressMeter(entries, options.progress);
       const made = new Date().toISOString();
       const complete = (files: Record<string, FileRecord>): Manifest => ({
@@ -166,12 +176,12 @@ function requestOf(options: MakeOptions, root: string, traced: Traced): JailRequ
   };
 }
 
-/** @throws VivError `BAD_OPTION` if the jail was made from another root */
+/** @throws VivError `BAD_SPEC` if the jail was made from another root */
 function joinRequests(now: JailRequest, before: JailRequest | undefined): JailRequest {
   if (before === undefined) return now;
   if (before.root !== now.root) {
     throw new VivError(
-      "BAD_OPTION",
+      "BAD_SPEC",
       `this jail was made from ${before.root}, not ${now.root}; give --root ${before.root}, or --replace`,
     );
   }

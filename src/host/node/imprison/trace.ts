@@ -47,7 +47,7 @@ export function runTraced(command: readonly string[], jail?: string, stdio: "inh
 export function commandWords(command: string): string[] {
   if (/[|&;<>()$`\\*?[\]{}~#!\n]/.test(command)) return ["sh", "-c", command];
   const words = [...command.matchAll(/(?:"([^"]*)"|'([^']*)'|(\S+))/g)].map((match) => match[1] ?? match[2] ?? match[3]);
-  if (words.length === 0) throw new VivError("BAD_OPTION", "--trace needs a command");
+  if (words.length === 0) throw new VivError("BAD_SPEC", "--trace needs a command");
   return words;
 }
 
@@ -72,7 +72,7 @@ const maxRounds = 10;
 export function makeTracedJail(options: MakeOptions, commands: readonly string[]): TracedResult {
   const root = rootDirectory(options.root);
   if (root !== "/")
-    throw new VivError("BAD_OPTION", "--trace runs a command here, so that --root has no meaning for it; leave one out");
+    throw new VivError("BAD_SPEC", "--trace runs a command here, so that --root has no meaning for it; leave one out");
   const words = commands.map(commandWords);
   const paths = new Map<string, Reason>();
   const add = (path: string, why: string): boolean => {

@@ -19,9 +19,9 @@ export const serverRules: readonly Rule[] = [
     name: "postgres",
     when: { program: /^(postgres|initdb|pg_ctl|psql|pg_dump|pg_ctlcluster)$/ },
     needs: [
-      { path: "{prefix}/bin/*", why: "PostgreSQL's programs" },
-      { path: "{prefix}/lib/**", except: /\/(llvmjit|pgxs)|\/bitcode\//, why: "PostgreSQL's modules" },
-      { path: "/usr/share/postgresql/*/**", except: /\/man\//, why: "PostgreSQL's share directory" },
+      { path: "/usr/lib/postgresql/*/bin/*", why: "PostgreSQL's programs" },
+      { path: "/usr/lib/postgresql/*/lib/**", except: /\/(llvmjit|pgxs)|\/bitcode\//, why: "PostgreSQL's modules" },
+      { path: "/usr/share/postgresql/**", except: /\/man\//, why: "PostgreSQL's share directory" },
       { path: "/usr/share/postgresql-common/**", why: "PostgreSQL's share directory" },
       { path: "/etc/postgresql-common/*", why: "PostgreSQL's configuration" },
       { path: "/var/run/postgresql", why: "the directory of its socket" },
