@@ -3,7 +3,7 @@ import { type Benchmark, compare, steady } from "./benchmark.ts";
 import { workloadContenders } from "./workload.ts";
 
 const workloads = [
-  ...["mix", "records", "bytecode", "fib", "qsort", "crc32", "sha256", "nbody", "mandelbrot", "linpack", "memory", "random"],
+  ...["mix", "records", "bytecode", "fib", "qsort", "crc32", "sha256", "nbody", "mandelbrot", "linpack", "copy", "random"],
   ...["fork", "fault", "syscall", "pipe"],
 ];
 
