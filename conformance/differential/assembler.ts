@@ -148,14 +148,9 @@ export const encode = {
   cboFlush: (rs1: number) => iType(0x0f, 2)(0, rs1, 2),
 };
 
-const memoryOperands = new Set(["lb", "lh", "lw", "ld", "lbu", "lhu", "lwu", "sb", "sh", "sw", "sd", "fld", "fsd"]);
 export type Branch = "beq" | "bne" | "blt" | "bge" | "bltu" | "bgeu";
 /** Mnemonics that take a register, a base register and an offset. */
 export type MemoryOp = "lb" | "lh" | "lw" | "ld" | "lbu" | "lhu" | "lwu" | "sb" | "sh" | "sw" | "sd" | "fld" | "fsd";
-
-export function isMemoryOp(name: string): name is MemoryOp {
-  return memoryOperands.has(name);
-}
 
 /** The 32-bit words that load a 64-bit constant into a register. */
 export function loadConstant(rd: number, value: bigint): number[] {

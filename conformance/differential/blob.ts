@@ -1,6 +1,6 @@
 /** Cases to guest memory, and guest memory to results. */
 import { encodeCase, recordBound, type TestCase } from "./case.ts";
-import { assembleHarness, assembleStub } from "./harness.ts";
+import { assembleHarness, assembleStub, directEntryOffset } from "./harness.ts";
 import {
   casesBase,
   header,
@@ -28,8 +28,8 @@ export interface Blob {
 }
 
 const harness = assembleHarness();
-/** Base of the harness's vectored entries, for `mtvec`. */
-export const mtvecVectors = harness.vectors;
+/** The harness's entries, for `mtvec` in vectored and in direct mode. */
+export const trapEntries = { vectored: harness.vectors | 1n, direct: harness.vectors + directEntryOffset } as const;
 
 /** @throws RangeError if the cases do not fit; take fewer at a time */
 export function makeBlob(cases: readonly TestCase[]): Blob {

@@ -1,6 +1,6 @@
 /** Interrupts: which are taken, in which order, by whom, and where they arrive. */
 import { csr, encode, loadConstant, reg } from "../assembler.ts";
-import { mtvecVectors } from "../blob.ts";
+import { trapEntries } from "../blob.ts";
 import { Body } from "../body.ts";
 import { floatState, type Mode, type TestCase, testCase, writeCsrs } from "../case.ts";
 import { stubBase } from "../layout.ts";
@@ -61,7 +61,7 @@ function interrupts(index: number, id: string): TestCase {
       [csr.mip, random.u64() & supervisor],
       [csr.mideleg, random.pick([0n, supervisor, random.u64() & supervisor])],
       [csr.mie, random.pick([0xaaan, random.u64() & 0xaaan])],
-      [csr.mtvec, random.oneIn(2) ? mtvecVectors | 1n : mtvecVectors + 0x100n],
+      [csr.mtvec, random.oneIn(2) ? trapEntries.vectored : trapEntries.direct],
       [csr.stvec, stubBase | BigInt(random.below(2))],
     ]),
   );
