@@ -16,7 +16,7 @@ export const i32Binary = {
   shrU: 0x76,
   rotl: 0x77,
   rotr: 0x78,
-} as const; // prettier-ignore
+} as const;
 export const i32Compare = {
   eq: 0x46,
   ne: 0x47,

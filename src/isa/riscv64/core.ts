@@ -1,16 +1,21 @@
 import { createFloat } from "../../float/float.ts";
 import { ModuleBuilder } from "../../wasm/module.ts";
 import type { Func } from "../../wasm/types.ts";
+import { defineAtomics } from "./atomics.ts";
+import { defineCacheBlocks } from "./cache-blocks.ts";
 import { csrTable, defineCsrs } from "./csr.ts";
 import { defineDecoder } from "./decode.ts";
 import { type Core, declareFunctions, type Functions, importPorts } from "./functions.ts";
 import { HandlerTable } from "./handlers.ts";
 import type { Instruction } from "./instruction.ts";
 import { instructions } from "./instructions.ts";
-import { defineInterpreter, findTraits, type Traits } from "./interpreter.ts";
+import { defineInterpreter } from "./interpreter.ts";
 import { layout, reservedBytes } from "./layout.ts";
-import { defineMmu } from "./mmu.ts";
+import { defineMemoryAccess } from "./memory-access.ts";
+import { definePageWalk } from "./page-walk.ts";
 import { definePmp } from "./pmp.ts";
+import { defineTlb } from "./tlb.ts";
+import { findTraits, type Traits } from "./traits.ts";
 import { defineTraps } from "./trap.ts";
 
 /** Pages of 64 KiB: any memory of 32-bit addresses will do. */
@@ -29,7 +34,11 @@ export function buildHartModule(): Uint8Array<ArrayBuffer> {
   const float = createFloat(module, { flags: { flagsAddress: layout.state.fflags } });
   const core: Core = { module, ports, functions: { ...declared, float } };
   const handlers = new HandlerTable(instructions, findTraits(core, layout, instructions));
-  defineMmu(core, layout);
+  definePageWalk(core, layout);
+  defineTlb(core, layout);
+  defineMemoryAccess(core, layout);
+  defineAtomics(core, layout);
+  defineCacheBlocks(core, layout);
   definePmp(core, layout);
   defineCsrs(core, layout, csrTable);
   defineTraps(core, layout);

@@ -4,7 +4,7 @@ import { access, type Core } from "./functions.ts";
 import { type HandlerTable, special } from "./handlers.ts";
 import { type AnyInstruction, type Field, fieldsOf, fixedBits, isCompressed, type Letter } from "./instruction.ts";
 import { fetchTlb, type Layout, pageEntry, pageIndex, recordPage } from "./layout.ts";
-import { forgetRecords } from "./mmu.ts";
+import { forgetRecords } from "./tlb.ts";
 
 /** From memory to decoded records: fetch translation, record pages, and the decoder, which is generated from the patterns. */
 

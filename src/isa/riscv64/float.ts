@@ -218,7 +218,7 @@ export const fliConstants = [
   2 ** 16,
   Number.POSITIVE_INFINITY,
   Number.NaN,
-] as const; // prettier-ignore
+] as const;
 
 function loadImmediate(e: Emitter, suffix: "s" | "d", k: Immediate, D: F): void {
   const bits = new DataView(new ArrayBuffer(8));

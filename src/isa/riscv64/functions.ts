@@ -39,6 +39,8 @@ export function declareFunctions(module: ModuleBuilder) {
     dataMode: module.declare("dataMode", [], ["i32"]),
     /** (virtual address, access, bytes within the page) -> physical address checked by PMP. */
     dataAddress: module.declare("dataAddress", ["i64", "i32", "i32"], ["i64"]),
+    /** (virtual address, offset in memory, access): enters what the last walk found in the data TLB. */
+    refill: module.declare("refill", ["i64", "i32", "i32"], []),
     /** (address, log2 of bytes, plus 4 to sign-extend) -> value: the way when the TLB misses. */
     loadSlow: module.declare("loadSlow", ["i64", "i32"], ["i64"]),
     /** (address, log2 of bytes, value). */

@@ -112,45 +112,13 @@ export const m = [
     e.setX(d, e.i64.sub(e.get(high), e.i64.and(e.i64.shrS(e.x(s), e.i64.const(63)), e.x(t))));
   }),
   inst("mulhu", "0000001tttttsssss011ddddd0110011", ({ s, t, d }, e) => e.setX(d, mulhu(e, e.x(s), e.x(t)))),
-  inst(
-    "div",
-    "0000001tttttsssss100ddddd0110011",
-    divide(true, (e, a, b) => e.i64.divS(a, b), allOnes, negated),
-  ),
-  inst(
-    "divu",
-    "0000001tttttsssss101ddddd0110011",
-    divide(false, (e, a, b) => e.i64.divU(a, b), allOnes, negated),
-  ),
-  inst(
-    "rem",
-    "0000001tttttsssss110ddddd0110011",
-    divide(true, (e, a, b) => e.i64.remS(a, b), dividend, zero),
-  ),
-  inst(
-    "remu",
-    "0000001tttttsssss111ddddd0110011",
-    divide(false, (e, a, b) => e.i64.remU(a, b), dividend, zero),
-  ),
+  inst("div", "0000001tttttsssss100ddddd0110011", divide(true, (e, a, b) => e.i64.divS(a, b), allOnes, negated)),
+  inst("divu", "0000001tttttsssss101ddddd0110011", divide(false, (e, a, b) => e.i64.divU(a, b), allOnes, negated)),
+  inst("rem", "0000001tttttsssss110ddddd0110011", divide(true, (e, a, b) => e.i64.remS(a, b), dividend, zero)),
+  inst("remu", "0000001tttttsssss111ddddd0110011", divide(false, (e, a, b) => e.i64.remU(a, b), dividend, zero)),
   inst("mulw", "0000001tttttsssss000ddddd0111011", ({ s, t, d }, e) => e.setXw(d, e.i32.mul(e.xw(s), e.xw(t)))),
-  inst(
-    "divw",
-    "0000001tttttsssss100ddddd0111011",
-    divideW(true, (e, a, b) => e.i32.divS(a, b), allOnesW, negatedW),
-  ),
-  inst(
-    "divuw",
-    "0000001tttttsssss101ddddd0111011",
-    divideW(false, (e, a, b) => e.i32.divU(a, b), allOnesW, negatedW),
-  ),
-  inst(
-    "remw",
-    "0000001tttttsssss110ddddd0111011",
-    divideW(true, (e, a, b) => e.i32.remS(a, b), dividend, zeroW),
-  ),
-  inst(
-    "remuw",
-    "0000001tttttsssss111ddddd0111011",
-    divideW(false, (e, a, b) => e.i32.remU(a, b), dividend, zeroW),
-  ),
+  inst("divw", "0000001tttttsssss100ddddd0111011", divideW(true, (e, a, b) => e.i32.divS(a, b), allOnesW, negatedW)),
+  inst("divuw", "0000001tttttsssss101ddddd0111011", divideW(false, (e, a, b) => e.i32.divU(a, b), allOnesW, negatedW)),
+  inst("remw", "0000001tttttsssss110ddddd0111011", divideW(true, (e, a, b) => e.i32.remS(a, b), dividend, zeroW)),
+  inst("remuw", "0000001tttttsssss111ddddd0111011", divideW(false, (e, a, b) => e.i32.remU(a, b), dividend, zeroW)),
 ];

@@ -2,8 +2,8 @@ import { emitStructured } from "../../translate/structure.ts";
 import type { Handler, HandlerTable } from "./handlers.ts";
 import { special } from "./handlers.ts";
 import type { Instruction, Letter, Operands } from "./instruction.ts";
-import type { Traits } from "./interpreter.ts";
 import { fetchTlb, type Layout, recordPage, regionEntry } from "./layout.ts";
+import type { Traits } from "./traits.ts";
 import type { TranslatorEmitter } from "./translator.ts";
 
 /** fflags, frm and fcsr are 1 to 3. */

@@ -36,24 +36,14 @@ export const jal = inst(
     e.jump(i);
   },
   J,
-); // prettier-ignore
+);
 export const jalr = inst("jalr", "iiiiiiiiiiiisssss000ddddd1100111", ({ d, s, i }, e) => {
   const target = e.i64.let(e.i64.and(e.i64.add(e.x(s), e.imm(i)), e.i64.const(-2)));
   e.setX(d, e.nextPc());
   e.jumpTo(e.get(target));
 });
-export const beq = inst(
-  "beq",
-  "iiiiiiitttttsssss000iiiii1100011",
-  branchIf((e, a, b) => e.i64.eq(a, b)),
-  B,
-);
-export const bne = inst(
-  "bne",
-  "iiiiiiitttttsssss001iiiii1100011",
-  branchIf((e, a, b) => e.i64.ne(a, b)),
-  B,
-);
+export const beq = inst("beq", "iiiiiiitttttsssss000iiiii1100011", branchIf((e, a, b) => e.i64.eq(a, b)), B);
+export const bne = inst("bne", "iiiiiiitttttsssss001iiiii1100011", branchIf((e, a, b) => e.i64.ne(a, b)), B);
 
 export const lw = inst("lw", "iiiiiiiiiiiisssss010ddddd0000011", load("i32"));
 export const ld = inst("ld", "iiiiiiiiiiiisssss011ddddd0000011", load("i64"));
@@ -65,75 +55,20 @@ export const sh = inst("sh", "iiiiiiitttttsssss001iiiii0100011", store("16"), S)
 export const sw = inst("sw", "iiiiiiitttttsssss010iiiii0100011", store("32"), S);
 export const sd = inst("sd", "iiiiiiitttttsssss011iiiii0100011", store("64"), S);
 
-export const addi = inst(
-  "addi",
-  "iiiiiiiiiiiisssss000ddddd0010011",
-  regImm((e, a, b) => e.i64.add(a, b)),
-);
-export const andi = inst(
-  "andi",
-  "iiiiiiiiiiiisssss111ddddd0010011",
-  regImm((e, a, b) => e.i64.and(a, b)),
-);
-export const slli = inst(
-  "slli",
-  "000000iiiiiisssss001ddddd0010011",
-  regImm((e, a, b) => e.i64.shl(a, b)),
-  shamt,
-);
-export const srli = inst(
-  "srli",
-  "000000iiiiiisssss101ddddd0010011",
-  regImm((e, a, b) => e.i64.shrU(a, b)),
-  shamt,
-);
-export const srai = inst(
-  "srai",
-  "010000iiiiiisssss101ddddd0010011",
-  regImm((e, a, b) => e.i64.shrS(a, b)),
-  shamt,
-);
-export const addiw = inst(
-  "addiw",
-  "iiiiiiiiiiiisssss000ddddd0011011",
-  regImmW((e, a, b) => e.i32.add(a, b)),
-);
+export const addi = inst("addi", "iiiiiiiiiiiisssss000ddddd0010011", regImm((e, a, b) => e.i64.add(a, b)));
+export const andi = inst("andi", "iiiiiiiiiiiisssss111ddddd0010011", regImm((e, a, b) => e.i64.and(a, b)));
+export const slli = inst("slli", "000000iiiiiisssss001ddddd0010011", regImm((e, a, b) => e.i64.shl(a, b)), shamt);
+export const srli = inst("srli", "000000iiiiiisssss101ddddd0010011", regImm((e, a, b) => e.i64.shrU(a, b)), shamt);
+export const srai = inst("srai", "010000iiiiiisssss101ddddd0010011", regImm((e, a, b) => e.i64.shrS(a, b)), shamt);
+export const addiw = inst("addiw", "iiiiiiiiiiiisssss000ddddd0011011", regImmW((e, a, b) => e.i32.add(a, b)));
 
-export const add = inst(
-  "add",
-  "0000000tttttsssss000ddddd0110011",
-  regReg((e, a, b) => e.i64.add(a, b)),
-);
-export const sub = inst(
-  "sub",
-  "0100000tttttsssss000ddddd0110011",
-  regReg((e, a, b) => e.i64.sub(a, b)),
-);
-export const xor = inst(
-  "xor",
-  "0000000tttttsssss100ddddd0110011",
-  regReg((e, a, b) => e.i64.xor(a, b)),
-);
-export const or = inst(
-  "or",
-  "0000000tttttsssss110ddddd0110011",
-  regReg((e, a, b) => e.i64.or(a, b)),
-);
-export const and = inst(
-  "and",
-  "0000000tttttsssss111ddddd0110011",
-  regReg((e, a, b) => e.i64.and(a, b)),
-);
-export const addw = inst(
-  "addw",
-  "0000000tttttsssss000ddddd0111011",
-  regRegW((e, a, b) => e.i32.add(a, b)),
-);
-export const subw = inst(
-  "subw",
-  "0100000tttttsssss000ddddd0111011",
-  regRegW((e, a, b) => e.i32.sub(a, b)),
-);
+export const add = inst("add", "0000000tttttsssss000ddddd0110011", regReg((e, a, b) => e.i64.add(a, b)));
+export const sub = inst("sub", "0100000tttttsssss000ddddd0110011", regReg((e, a, b) => e.i64.sub(a, b)));
+export const xor = inst("xor", "0000000tttttsssss100ddddd0110011", regReg((e, a, b) => e.i64.xor(a, b)));
+export const or = inst("or", "0000000tttttsssss110ddddd0110011", regReg((e, a, b) => e.i64.or(a, b)));
+export const and = inst("and", "0000000tttttsssss111ddddd0110011", regReg((e, a, b) => e.i64.and(a, b)));
+export const addw = inst("addw", "0000000tttttsssss000ddddd0111011", regRegW((e, a, b) => e.i32.add(a, b)));
+export const subw = inst("subw", "0100000tttttsssss000ddddd0111011", regRegW((e, a, b) => e.i32.sub(a, b)));
 
 export const rv64i = [
   lui,
@@ -164,111 +99,28 @@ export const rv64i = [
   addw,
   subw,
   inst("auipc", "iiiiiiiiiiiiiiiiiiiiddddd0010111", ({ d, i }, e) => e.setX(d, e.i64.add(e.pc(), e.imm(i))), U),
-  inst(
-    "blt",
-    "iiiiiiitttttsssss100iiiii1100011",
-    branchIf((e, a, b) => e.i64.ltS(a, b)),
-    B,
-  ),
-  inst(
-    "bge",
-    "iiiiiiitttttsssss101iiiii1100011",
-    branchIf((e, a, b) => e.i64.geS(a, b)),
-    B,
-  ),
-  inst(
-    "bltu",
-    "iiiiiiitttttsssss110iiiii1100011",
-    branchIf((e, a, b) => e.i64.ltU(a, b)),
-    B,
-  ),
-  inst(
-    "bgeu",
-    "iiiiiiitttttsssss111iiiii1100011",
-    branchIf((e, a, b) => e.i64.geU(a, b)),
-    B,
-  ),
+  inst("blt", "iiiiiiitttttsssss100iiiii1100011", branchIf((e, a, b) => e.i64.ltS(a, b)), B),
+  inst("bge", "iiiiiiitttttsssss101iiiii1100011", branchIf((e, a, b) => e.i64.geS(a, b)), B),
+  inst("bltu", "iiiiiiitttttsssss110iiiii1100011", branchIf((e, a, b) => e.i64.ltU(a, b)), B),
+  inst("bgeu", "iiiiiiitttttsssss111iiiii1100011", branchIf((e, a, b) => e.i64.geU(a, b)), B),
   inst("lb", "iiiiiiiiiiiisssss000ddddd0000011", load("i8")),
   inst("lwu", "iiiiiiiiiiiisssss110ddddd0000011", load("u32")),
-  inst(
-    "slti",
-    "iiiiiiiiiiiisssss010ddddd0010011",
-    regImm((e, a, b) => e.i64.extendI32U(e.i64.ltS(a, b))),
-  ),
-  inst(
-    "sltiu",
-    "iiiiiiiiiiiisssss011ddddd0010011",
-    regImm((e, a, b) => e.i64.extendI32U(e.i64.ltU(a, b))),
-  ),
-  inst(
-    "xori",
-    "iiiiiiiiiiiisssss100ddddd0010011",
-    regImm((e, a, b) => e.i64.xor(a, b)),
-  ),
+  inst("slti", "iiiiiiiiiiiisssss010ddddd0010011", regImm((e, a, b) => e.i64.extendI32U(e.i64.ltS(a, b)))),
+  inst("sltiu", "iiiiiiiiiiiisssss011ddddd0010011", regImm((e, a, b) => e.i64.extendI32U(e.i64.ltU(a, b)))),
+  inst("xori", "iiiiiiiiiiiisssss100ddddd0010011", regImm((e, a, b) => e.i64.xor(a, b))),
   // The prefetch hints of Zicbop are `ori x0, ...` encodings and do nothing here.
-  inst(
-    "ori",
-    "iiiiiiiiiiiisssss110ddddd0010011",
-    regImm((e, a, b) => e.i64.or(a, b)),
-  ),
-  inst(
-    "slliw",
-    "0000000iiiiisssss001ddddd0011011",
-    regImmW((e, a, b) => e.i32.shl(a, b)),
-    shamtW,
-  ),
-  inst(
-    "srliw",
-    "0000000iiiiisssss101ddddd0011011",
-    regImmW((e, a, b) => e.i32.shrU(a, b)),
-    shamtW,
-  ),
-  inst(
-    "sraiw",
-    "0100000iiiiisssss101ddddd0011011",
-    regImmW((e, a, b) => e.i32.shrS(a, b)),
-    shamtW,
-  ),
-  inst(
-    "sll",
-    "0000000tttttsssss001ddddd0110011",
-    regReg((e, a, b) => e.i64.shl(a, b)),
-  ),
-  inst(
-    "slt",
-    "0000000tttttsssss010ddddd0110011",
-    regReg((e, a, b) => e.i64.extendI32U(e.i64.ltS(a, b))),
-  ),
-  inst(
-    "sltu",
-    "0000000tttttsssss011ddddd0110011",
-    regReg((e, a, b) => e.i64.extendI32U(e.i64.ltU(a, b))),
-  ),
-  inst(
-    "srl",
-    "0000000tttttsssss101ddddd0110011",
-    regReg((e, a, b) => e.i64.shrU(a, b)),
-  ),
-  inst(
-    "sra",
-    "0100000tttttsssss101ddddd0110011",
-    regReg((e, a, b) => e.i64.shrS(a, b)),
-  ),
-  inst(
-    "sllw",
-    "0000000tttttsssss001ddddd0111011",
-    regRegW((e, a, b) => e.i32.shl(a, b)),
-  ),
-  inst(
-    "srlw",
-    "0000000tttttsssss101ddddd0111011",
-    regRegW((e, a, b) => e.i32.shrU(a, b)),
-  ),
-  inst(
-    "sraw",
-    "0100000tttttsssss101ddddd0111011",
-    regRegW((e, a, b) => e.i32.shrS(a, b)),
-  ),
+  inst("ori", "iiiiiiiiiiiisssss110ddddd0010011", regImm((e, a, b) => e.i64.or(a, b))),
+  inst("slliw", "0000000iiiiisssss001ddddd0011011", regImmW((e, a, b) => e.i32.shl(a, b)), shamtW),
+  inst("srliw", "0000000iiiiisssss101ddddd0011011", regImmW((e, a, b) => e.i32.shrU(a, b)), shamtW),
+  inst("sraiw", "0100000iiiiisssss101ddddd0011011", regImmW((e, a, b) => e.i32.shrS(a, b)), shamtW),
+  inst("sll", "0000000tttttsssss001ddddd0110011", regReg((e, a, b) => e.i64.shl(a, b))),
+  inst("slt", "0000000tttttsssss010ddddd0110011", regReg((e, a, b) => e.i64.extendI32U(e.i64.ltS(a, b)))),
+  inst("sltu", "0000000tttttsssss011ddddd0110011", regReg((e, a, b) => e.i64.extendI32U(e.i64.ltU(a, b)))),
+  inst("srl", "0000000tttttsssss101ddddd0110011", regReg((e, a, b) => e.i64.shrU(a, b))),
+  inst("sra", "0100000tttttsssss101ddddd0110011", regReg((e, a, b) => e.i64.shrS(a, b))),
+  inst("sllw", "0000000tttttsssss001ddddd0111011", regRegW((e, a, b) => e.i32.shl(a, b))),
+  inst("srlw", "0000000tttttsssss101ddddd0111011", regRegW((e, a, b) => e.i32.shrU(a, b))),
+  inst("sraw", "0100000tttttsssss101ddddd0111011", regRegW((e, a, b) => e.i32.shrS(a, b))),
   // One hart executes in program order, and other harts see sequential consistency.
   inst("fence", ".................000.....0001111", () => {}),
 ];

@@ -53,51 +53,11 @@ export const ebreak = inst("ebreak", "00000000000100000000000001110011", (_, e) 
 
 export const system = [
   inst("csrrw", "iiiiiiiiiiiisssss001ddddd1110011", (o, e) => exchange((e) => e.x(o.s))(o, e), csr),
-  inst(
-    "csrrs",
-    "iiiiiiiiiiiisssss010ddddd1110011",
-    (o, e) =>
-      modify(
-        (e) => e.x(o.s),
-        (e) => isNotX0(e, o.s),
-        set,
-      )(o, e),
-    csr,
-  ),
-  inst(
-    "csrrc",
-    "iiiiiiiiiiiisssss011ddddd1110011",
-    (o, e) =>
-      modify(
-        (e) => e.x(o.s),
-        (e) => isNotX0(e, o.s),
-        clear,
-      )(o, e),
-    csr,
-  ),
+  inst("csrrs", "iiiiiiiiiiiisssss010ddddd1110011", (o, e) => modify((e) => e.x(o.s), (e) => isNotX0(e, o.s), set)(o, e), csr),
+  inst("csrrc", "iiiiiiiiiiiisssss011ddddd1110011", (o, e) => modify((e) => e.x(o.s), (e) => isNotX0(e, o.s), clear)(o, e), csr),
   inst("csrrwi", "iiiiiiiiiiiikkkkk101ddddd1110011", (o, e) => exchange((e) => e.imm(o.k))(o, e), csr),
-  inst(
-    "csrrsi",
-    "iiiiiiiiiiiikkkkk110ddddd1110011",
-    (o, e) =>
-      modify(
-        (e) => e.imm(o.k),
-        (e) => isNotZero(e, o.k),
-        set,
-      )(o, e),
-    csr,
-  ),
-  inst(
-    "csrrci",
-    "iiiiiiiiiiiikkkkk111ddddd1110011",
-    (o, e) =>
-      modify(
-        (e) => e.imm(o.k),
-        (e) => isNotZero(e, o.k),
-        clear,
-      )(o, e),
-    csr,
-  ),
+  inst("csrrsi", "iiiiiiiiiiiikkkkk110ddddd1110011", (o, e) => modify((e) => e.imm(o.k), (e) => isNotZero(e, o.k), set)(o, e), csr),
+  inst("csrrci", "iiiiiiiiiiiikkkkk111ddddd1110011", (o, e) => modify((e) => e.imm(o.k), (e) => isNotZero(e, o.k), clear)(o, e), csr),
 
   // Stores to code are noticed when they happen, so there is nothing to forget here.
   inst("fence.i", ".................001.....0001111", () => {}),

@@ -68,21 +68,9 @@ function swapGroups(e: Emitter, value: I64, width: number, groups: bigint): I64 
   );
 }
 
-export const zextH = inst(
-  "zext.h",
-  "000010000000sssss100ddddd0111011",
-  unary((e, a) => e.i64.and(a, e.i64.const(0xffff))),
-);
-export const sextB = inst(
-  "sext.b",
-  "011000000100sssss001ddddd0010011",
-  unary((e, a) => e.i64.extend8S(a)),
-);
-export const sextH = inst(
-  "sext.h",
-  "011000000101sssss001ddddd0010011",
-  unary((e, a) => e.i64.extend16S(a)),
-);
+export const zextH = inst("zext.h", "000010000000sssss100ddddd0111011", unary((e, a) => e.i64.and(a, e.i64.const(0xffff))));
+export const sextB = inst("sext.b", "011000000100sssss001ddddd0010011", unary((e, a) => e.i64.extend8S(a)));
+export const sextH = inst("sext.h", "011000000101sssss001ddddd0010011", unary((e, a) => e.i64.extend16S(a)));
 export const addUw = inst("add.uw", "0000100tttttsssss000ddddd0111011", shiftAddUw(0));
 
 export const zba = [
@@ -93,81 +81,28 @@ export const zba = [
   inst("sh1add.uw", "0010000tttttsssss010ddddd0111011", shiftAddUw(1)),
   inst("sh2add.uw", "0010000tttttsssss100ddddd0111011", shiftAddUw(2)),
   inst("sh3add.uw", "0010000tttttsssss110ddddd0111011", shiftAddUw(3)),
-  inst(
-    "slli.uw",
-    "000010iiiiiisssss001ddddd0011011",
-    ({ s, i, d }, e) => e.setX(d, e.i64.shl(e.i64.extendI32U(e.xw(s)), e.imm(i))),
-    shamt,
-  ),
+  inst("slli.uw", "000010iiiiiisssss001ddddd0011011", ({ s, i, d }, e) => e.setX(d, e.i64.shl(e.i64.extendI32U(e.xw(s)), e.imm(i))), shamt),
 ];
 
 export const zbb = [
-  inst(
-    "andn",
-    "0100000tttttsssss111ddddd0110011",
-    regReg((e, a, b) => e.i64.and(a, complement(e, b))),
-  ),
-  inst(
-    "orn",
-    "0100000tttttsssss110ddddd0110011",
-    regReg((e, a, b) => e.i64.or(a, complement(e, b))),
-  ),
-  inst(
-    "xnor",
-    "0100000tttttsssss100ddddd0110011",
-    regReg((e, a, b) => e.i64.xor(a, complement(e, b))),
-  ),
-  inst(
-    "clz",
-    "011000000000sssss001ddddd0010011",
-    unary((e, a) => e.i64.clz(a)),
-  ),
-  inst(
-    "ctz",
-    "011000000001sssss001ddddd0010011",
-    unary((e, a) => e.i64.ctz(a)),
-  ),
-  inst(
-    "cpop",
-    "011000000010sssss001ddddd0010011",
-    unary((e, a) => e.i64.popcnt(a)),
-  ),
+  inst("andn", "0100000tttttsssss111ddddd0110011", regReg((e, a, b) => e.i64.and(a, complement(e, b)))),
+  inst("orn", "0100000tttttsssss110ddddd0110011", regReg((e, a, b) => e.i64.or(a, complement(e, b)))),
+  inst("xnor", "0100000tttttsssss100ddddd0110011", regReg((e, a, b) => e.i64.xor(a, complement(e, b)))),
+  inst("clz", "011000000000sssss001ddddd0010011", unary((e, a) => e.i64.clz(a))),
+  inst("ctz", "011000000001sssss001ddddd0010011", unary((e, a) => e.i64.ctz(a))),
+  inst("cpop", "011000000010sssss001ddddd0010011", unary((e, a) => e.i64.popcnt(a))),
   inst("clzw", "011000000000sssss001ddddd0011011", ({ s, d }, e) => e.setXw(d, e.i32.clz(e.xw(s)))),
   inst("ctzw", "011000000001sssss001ddddd0011011", ({ s, d }, e) => e.setXw(d, e.i32.ctz(e.xw(s)))),
   inst("cpopw", "011000000010sssss001ddddd0011011", ({ s, d }, e) => e.setXw(d, e.i32.popcnt(e.xw(s)))),
-  inst(
-    "max",
-    "0000101tttttsssss110ddddd0110011",
-    select((e, a, b) => e.i64.gtS(a, b)),
-  ),
-  inst(
-    "maxu",
-    "0000101tttttsssss111ddddd0110011",
-    select((e, a, b) => e.i64.gtU(a, b)),
-  ),
-  inst(
-    "min",
-    "0000101tttttsssss100ddddd0110011",
-    select((e, a, b) => e.i64.ltS(a, b)),
-  ),
-  inst(
-    "minu",
-    "0000101tttttsssss101ddddd0110011",
-    select((e, a, b) => e.i64.ltU(a, b)),
-  ),
+  inst("max", "0000101tttttsssss110ddddd0110011", select((e, a, b) => e.i64.gtS(a, b))),
+  inst("maxu", "0000101tttttsssss111ddddd0110011", select((e, a, b) => e.i64.gtU(a, b))),
+  inst("min", "0000101tttttsssss100ddddd0110011", select((e, a, b) => e.i64.ltS(a, b))),
+  inst("minu", "0000101tttttsssss101ddddd0110011", select((e, a, b) => e.i64.ltU(a, b))),
   sextB,
   sextH,
   zextH,
-  inst(
-    "rol",
-    "0110000tttttsssss001ddddd0110011",
-    regReg((e, a, b) => e.i64.rotl(a, b)),
-  ),
-  inst(
-    "ror",
-    "0110000tttttsssss101ddddd0110011",
-    regReg((e, a, b) => e.i64.rotr(a, b)),
-  ),
+  inst("rol", "0110000tttttsssss001ddddd0110011", regReg((e, a, b) => e.i64.rotl(a, b))),
+  inst("ror", "0110000tttttsssss101ddddd0110011", regReg((e, a, b) => e.i64.rotr(a, b))),
   inst("rori", "011000iiiiiisssss101ddddd0010011", ({ s, i, d }: RegImm, e) => e.setX(d, e.i64.rotr(e.x(s), e.imm(i))), shamt),
   inst("rolw", "0110000tttttsssss001ddddd0111011", ({ s, t, d }, e) => e.setXw(d, e.i32.rotl(e.xw(s), e.xw(t)))),
   inst("rorw", "0110000tttttsssss101ddddd0111011", ({ s, t, d }, e) => e.setXw(d, e.i32.rotr(e.xw(s), e.xw(t)))),
@@ -193,40 +128,14 @@ export const zbc = [
 ];
 
 export const zbs = [
-  inst(
-    "bclr",
-    "0100100tttttsssss001ddddd0110011",
-    regReg((e, a, b) => e.i64.and(a, complement(e, oneBit(e, b)))),
-  ),
-  inst(
-    "bset",
-    "0010100tttttsssss001ddddd0110011",
-    regReg((e, a, b) => e.i64.or(a, oneBit(e, b))),
-  ),
-  inst(
-    "binv",
-    "0110100tttttsssss001ddddd0110011",
-    regReg((e, a, b) => e.i64.xor(a, oneBit(e, b))),
-  ),
-  inst(
-    "bext",
-    "0100100tttttsssss101ddddd0110011",
-    regReg((e, a, b) => e.i64.and(e.i64.shrU(a, b), e.i64.const(1))),
-  ),
-  inst(
-    "bclri",
-    "010010iiiiiisssss001ddddd0010011",
-    ({ s, i, d }, e) => e.setX(d, e.i64.and(e.x(s), complement(e, oneBit(e, e.imm(i))))),
-    shamt,
-  ),
+  inst("bclr", "0100100tttttsssss001ddddd0110011", regReg((e, a, b) => e.i64.and(a, complement(e, oneBit(e, b))))),
+  inst("bset", "0010100tttttsssss001ddddd0110011", regReg((e, a, b) => e.i64.or(a, oneBit(e, b)))),
+  inst("binv", "0110100tttttsssss001ddddd0110011", regReg((e, a, b) => e.i64.xor(a, oneBit(e, b)))),
+  inst("bext", "0100100tttttsssss101ddddd0110011", regReg((e, a, b) => e.i64.and(e.i64.shrU(a, b), e.i64.const(1)))),
+  inst("bclri", "010010iiiiiisssss001ddddd0010011", ({ s, i, d }, e) => e.setX(d, e.i64.and(e.x(s), complement(e, oneBit(e, e.imm(i))))), shamt),
   inst("bseti", "001010iiiiiisssss001ddddd0010011", ({ s, i, d }, e) => e.setX(d, e.i64.or(e.x(s), oneBit(e, e.imm(i)))), shamt),
   inst("binvi", "011010iiiiiisssss001ddddd0010011", ({ s, i, d }, e) => e.setX(d, e.i64.xor(e.x(s), oneBit(e, e.imm(i)))), shamt),
-  inst(
-    "bexti",
-    "010010iiiiiisssss101ddddd0010011",
-    ({ s, i, d }, e) => e.setX(d, e.i64.and(e.i64.shrU(e.x(s), e.imm(i)), e.i64.const(1))),
-    shamt,
-  ),
+  inst("bexti", "010010iiiiiisssss101ddddd0010011", ({ s, i, d }, e) => e.setX(d, e.i64.and(e.i64.shrU(e.x(s), e.imm(i)), e.i64.const(1))), shamt),
 ];
 
 export const zicond = [
