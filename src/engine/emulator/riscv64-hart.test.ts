@@ -124,6 +124,49 @@ const mix = [
   0x00008067, // ret
 ];
 
+/** Counters, CSRs, reservations, interrupts let in for a moment, calls to M and returns from there, for ever; s2 is MPP = M, s3 is MPIE. */
+const system = [
+  0x00010417, // auipc s0, 0x10
+  0x00000297, // auipc t0, 0
+  0x06c28293, // addi  t0, t0, handler - .
+  0x30529073, // csrw  mtvec, t0
+  0x00150513, // 1: addi a0, a0, 1
+  0xb02025f3, // csrr  a1, minstret
+  0x00b60633, // add   a2, a2, a1
+  0x340616f3, // csrrw a3, mscratch, a2
+  0x00d74733, // xor   a4, a4, a3
+  0x1004332f, // 2: lr.d t1, (s0)
+  0x00a30333, // add   t1, t1, a0
+  0x186433af, // sc.d  t2, t1, (s0)
+  0xfe039ae3, // bnez  t2, 2b
+  0x00757e13, // andi  t3, a0, 7
+  0xfc0e1ce3, // bnez  t3, 1b
+  0x30046073, // csrsi mstatus, 8
+  0x30047073, // csrci mstatus, 8
+  0x01f57e13, // andi  t3, a0, 31
+  0xfc0e14e3, // bnez  t3, 1b
+  0x00000073, // ecall
+  0x341027f3, // csrr  a5, mepc
+  0x00f84833, // xor   a6, a6, a5
+  0x00000e97, // auipc t4, 0
+  0x014e8e93, // addi  t4, t4, 3f - .
+  0x341e9073, // csrw  mepc, t4
+  0x30092073, // csrs  mstatus, s2
+  0x30200073, // mret
+  0xfa5ff06f, // 3: j  1b
+  0x00188893, // handler: addi a7, a7, 1
+  0x34202f73, // csrr  t5, mcause
+  0x03ff5f13, // srli  t5, t5, 63
+  0x001f4f13, // xori  t5, t5, 1
+  0x002f1f13, // slli  t5, t5, 2
+  0x34102ff3, // csrr  t6, mepc
+  0x01ff0f33, // add   t5, t5, t6
+  0x341f1073, // csrw  mepc, t5
+  0x3009b073, // csrc  mstatus, s3
+  0x30092073, // csrs  mstatus, s2
+  0x30200073, // mret
+];
+
 describe("CSRs from outside", () => {
   const fs = 3n << 13n;
 
@@ -164,6 +207,36 @@ describe("run", () => {
       assert.deepEqual(benches[2].registers, benches[0].registers, `tier auto after ${expected}`);
     }
     assert.ok(benches[1].hart.counters.regionInstructions > expected / 4, "tier 1 ran regions");
+  });
+
+  it("counts, traps and lets interrupts in at the same instructions on all tiers", () => {
+    const benches = ([0, 1, "auto"] as const).map((tier) => new Bench(tier));
+    for (const bench of benches) {
+      bench.put(base, ...system);
+      bench.set("s2", 0x1800);
+      bench.set("s3", 0x80);
+      bench.hart.setCsr(csr.mie, 1n << 11n);
+    }
+    const lookAt = ({ hart, registers }: Bench) => [
+      hart.instret,
+      ...registers,
+      ...[csr.mstatus, csr.mepc, csr.mcause].map((number) => hart.getCsr(number)),
+      hart.traps,
+    ];
+    let random = 54321;
+    for (let i = 0; i < 600; i++) {
+      random = (Math.imul(random, 1103515245) + 12345) >>> 0;
+      const budget = 1 + ((random >>> 8) % (i % 8 === 0 ? 10_000 : i % 2 === 0 ? 40 : 700));
+      for (const { hart } of benches) {
+        // Raised now and then, for one run.
+        hart.setInterrupt(interruptBit.MEIP, (random >>> 3) % 5 === 0);
+        hart.run(budget);
+      }
+      assert.deepEqual(lookAt(benches[1]), lookAt(benches[0]), `tier 1 in run ${i}`);
+      assert.deepEqual(lookAt(benches[2]), lookAt(benches[0]), `tier auto in run ${i}`);
+    }
+    const { traps } = benches[0].hart;
+    assert.ok(traps["environment call from M-mode"] > 100 && traps["machine external interrupt"] > 20, JSON.stringify(traps));
   });
 
   it("comes back from a device's access when the device asks for it", () => {
