@@ -40,6 +40,7 @@ export { completeMounts, deviceAt, isDirectory, readProfile } from "./host/node/
 export {
   createJail,
   enterNamed,
+  freeAddress,
   type Jail,
   type JailOptions,
   jailPlanText,

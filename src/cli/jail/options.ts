@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import {
   deviceAt,
+  freeAddress,
   type JailSpecInput,
   jailCapabilities,
   readProfile,
@@ -13,6 +14,7 @@ import {
 import { parseSize, parseVariable } from "../options.ts";
 
 type Mounts = NonNullable<JailSpecInput["mounts"]>;
+type Publish = Extract<NonNullable<JailSpecInput["network"]>, { kind: "bridge" }>["publish"];
 type Rlimits = NonNullable<JailSpecInput["rlimits"]>;
 
 /** What every command that makes a jail takes. */
@@ -27,7 +29,9 @@ export interface JailOptions {
   bind?: Mounts;
   tmpfs?: Mounts;
   overlay?: boolean;
-  network?: "none" | "loopback" | "host";
+  network?: "none" | "loopback" | "host" | "bridge";
+  address?: string;
+  publish?: Publish;
   device?: string[];
   capAdd?: string[];
   capDrop?: string[];
@@ -78,6 +82,27 @@ function parseRlimit(text: string, previous: Rlimits = []): Rlimits {
   ];
 }
 
+function parsePublished(text: string, previous: Publish = []): Publish {
+  const match = /^(\d+):(\d+)(?:\/(tcp|udp))?$/.exec(text);
+  if (match === null) throw new InvalidArgumentError("use HOST:JAIL, such as 8080:80, or 5353:53/udp");
+  return [...previous, { host: Number(match[1]), jail: Number(match[2]), protocol: (match[3] ?? "tcp") as "tcp" | "udp" }];
+}
+
+/** The jail's network; on a bridge, the first address of its network is the bridge's. */
+function networkOf({ network = "loopback", address, publish }: JailOptions): JailSpecInput["network"] {
+  if (network !== "bridge") {
+    if (address !== undefined || publish !== undefined)
+      throw new VivError("BAD_SPEC", "--address and --publish go with --network bridge");
+    return { kind: network };
+  }
+  const [own, prefix = "16"] = (address ?? freeAddress()).split("/");
+  const bits = Number(prefix);
+  const number = own!.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+  const first = number - (number % 2 ** (32 - bits)) + 1;
+  const gateway = [24, 16, 8, 0].map((shift) => Math.floor(first / 2 ** shift) % 256).join(".");
+  return { kind: "bridge", address: own!, prefix: bits, gateway, ...(publish === undefined ? {} : { publish }) };
+}
+
 function parseNumber(text: string): number {
   const number = Number(text);
   if (!(number > 0 && Number.isFinite(number))) throw new InvalidArgumentError("it is not a number above 0");
@@ -95,7 +120,15 @@ export function addJailOptions(command: Command): Command {
     .option("--chroot-only", "only change the root: the classic, without protection against root inside")
     .option("--bind <source[:target][:ro]>", "show a file or directory of the host (repeatable)", parseBind)
     .option("--tmpfs <target[:size]>", "an empty directory in memory (repeatable)", parseTmpfs)
-    .addOption(new Option("--network <kind>", "network of the jail").choices(["none", "loopback", "host"]).default("loopback"))
+    .addOption(
+      new Option("--network <kind>", "network of the jail").choices(["none", "loopback", "host", "bridge"]).default("loopback"),
+    )
+    .option("--address <address[/prefix]>", "with --network bridge: the jail's own (default: a free one of 10.88.0.0/16)")
+    .option(
+      "-p, --publish <port:port[/udp]>",
+      "with --network bridge: a port of the host that leads to one of the jail (repeatable)",
+      parsePublished,
+    )
     .option("--device <path>", "a device of the host (repeatable)", collect)
     .option("--cap-add <name>", "a capability more for root in the jail, such as net_raw (repeatable)", collect)
     .option("--cap-drop <name>", "a capability less, or all (repeatable)", collect)
@@ -141,7 +174,7 @@ export function specOf(root: string, command: readonly string[], options: JailOp
     readOnly: options.readOnly ?? false,
     chrootOnly: options.chrootOnly ?? false,
     mounts: [...(options.tmpfs ?? []), ...(options.bind ?? [])],
-    network: { kind: options.network ?? "loopback" },
+    network: networkOf(options),
     devices: (options.device ?? []).map(deviceAt),
     capabilities: capabilities(options) as NonNullable<JailSpecInput["capabilities"]>,
     noNewPrivileges: !(options.newPrivileges ?? false),

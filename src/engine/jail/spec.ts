@@ -129,11 +129,30 @@ const limits = v.strictObject({
 });
 export type Limits = v.InferOutput<typeof limits>;
 
+const ipv4 = v.pipe(v.string(), v.ipv4("is no IPv4 address"));
+const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535));
+
 const network = v.variant("kind", [
   v.strictObject({ kind: v.literal("none") }),
   v.strictObject({ kind: v.literal("loopback") }),
   v.strictObject({ kind: v.literal("host") }),
+  v.strictObject({
+    kind: v.literal("bridge"),
+    /** The bridge's interface on the host; made if it is not there. */
+    bridge: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,15}$/, "is no name of an interface")), "viv0"),
+    /** The jail's own address. */
+    address: ipv4,
+    prefix: v.optional(v.pipe(v.number(), v.integer(), v.minValue(8), v.maxValue(30)), 16),
+    /** The bridge's address, the jail's way out. */
+    gateway: ipv4,
+    /** Ports of the host that lead to ports of the jail. */
+    publish: v.optional(
+      v.array(v.strictObject({ host: port, jail: port, protocol: v.optional(v.picklist(["tcp", "udp"]), "tcp") })),
+      [],
+    ),
+  }),
 ]);
+export type BridgeNetwork = Extract<v.InferOutput<typeof network>, { kind: "bridge" }>;
 
 const specSchema = v.strictObject({
   /** The directory that becomes `/`. */

@@ -1,5 +1,6 @@
 /** From a specification to the plan that makes the jail. */
 import type { ConstantName } from "../constants.ts";
+import { configureInside } from "../network/plan.ts";
 import { type Block, flags, input, type Plan, Steps, type Value } from "../operations.ts";
 import { compileSeccomp } from "../seccomp/compile.ts";
 import { defaultProfile } from "../seccomp/default.ts";
@@ -204,6 +205,7 @@ export function planJail(spec: JailSpec, host: HostFacts, options: StartOptions 
   steps.step("name the host");
   steps.add("sethostname", [spec.hostname, [...spec.hostname].length]);
   if (spec.network.kind === "loopback") raiseLoopback(steps);
+  if (spec.network.kind === "bridge") configureInside(steps, spec.network);
   steps.step("restore the file mode mask");
   steps.add("umask", [0o022]);
   joinStreams(steps, spec, terminal);

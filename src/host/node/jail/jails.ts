@@ -8,6 +8,7 @@ import { type JailSpec, type JailSpecInput, parseJailSpec } from "../../../engin
 import { cgroupDirectories, closeJoins, makeCgroups, openDirectories, openJoins, planHostCgroups } from "./cgroups.ts";
 import { enterJail } from "./enter.ts";
 import { hostFacts } from "./facts.ts";
+import { makeNetwork, networkParts } from "./network.ts";
 import type { JailExit, JailProcess, JailStreams } from "./process.ts";
 import { type HostStartOptions, startJail } from "./start.ts";
 import { identify, isAlive, type JailState, JailStore } from "./store.ts";
@@ -31,6 +32,18 @@ export function specFor(input: JailSpecInput, mapping?: UserMapping): JailSpec {
   const own = { uids: [{ inside: 0, outside: uid, size: 1 }], gids: [{ inside: 0, outside: gid, size: 1 }] };
   const maps = chosen === "host" ? undefined : chosen === "own" ? own : chosen === "shifted" ? shiftedMapping : ownMapping();
   return parseJailSpec(maps === undefined ? input : { ...input, userNamespace: maps });
+}
+
+/** Of two jails that are made at once with one address at least one sees the other: both are noted down before they look. */
+function refuseTakenAddress({ network }: JailSpec, name: string, store: JailStore): void {
+  if (network.kind !== "bridge") return;
+  const has = (other: JailState) =>
+    other.name !== name && other.spec.network.kind === "bridge" && other.spec.network.address === network.address;
+  const holder = store.list().find(has);
+  if (holder === undefined) return;
+  // Its network is the other's, and stays.
+  store.remove(name, { cgroups: [] });
+  throw new VivError("EBUSY", `the jail ${holder.name} has the address ${network.address} already; take another with --address`);
 }
 
 export interface Jail extends JailProcess {
@@ -62,16 +75,26 @@ export async function createJail(given: JailSpec, options: JailOptions = {}): Pr
   const detached = options.detached ?? false;
   const name = options.name ?? newName();
   const spec: JailSpec = { ...given, init: given.init || detached, dieWithParent: !detached };
+  if (spec.network.kind === "bridge" && spec.userNamespace !== undefined) {
+    throw new VivError("BAD_SPEC", "jail: a network on a bridge goes with the host's users only; leave --users out");
+  }
   const cgroups = planHostCgroups(spec.limits, name);
-  const isListed = detached || options.listed === true || options.name !== undefined || cgroups.directories.length > 0;
+  const isListed =
+    detached ||
+    options.listed === true ||
+    options.name !== undefined ||
+    cgroups.directories.length > 0 ||
+    spec.network.kind === "bridge";
+  const network = spec.network.kind === "bridge" ? networkParts(spec.network) : undefined;
   let state: Omit<JailState, "created"> | undefined;
   if (isListed) {
     store.sweep();
-    state = { name, spec, owner: identify(process.pid)!, cgroups: cgroupDirectories(cgroups) };
+    state = { name, spec, owner: identify(process.pid)!, cgroups: cgroupDirectories(cgroups), network };
     store.create(state);
+    refuseTakenAddress(spec, name, store);
   }
   const forget = () => {
-    if (state !== undefined) store.remove(name, state.cgroups);
+    if (state !== undefined) store.remove(name, state);
   };
   const open: number[] = [];
   try {
@@ -87,6 +110,10 @@ export async function createJail(given: JailSpec, options: JailOptions = {}): Pr
       inputs.userns = makeUserNamespace(spec.userNamespace!);
       open.push(inputs.userns);
     }
+    if (spec.network.kind === "bridge") {
+      inputs.netns = makeNetwork(spec.network);
+      open.push(inputs.netns);
+    }
     const noteDown = (pid: number) => {
       if (state === undefined) return;
       state = { ...state, first: identify(pid) ?? { pid, startTime: "" } };
@@ -96,6 +123,7 @@ export async function createJail(given: JailSpec, options: JailOptions = {}): Pr
       inputs,
       cgroups: joins.map((_, index) => `cgroup${index}`),
       preparedUserNamespace: isPrepared,
+      preparedNetwork: inputs.netns !== undefined,
       ...(options.revise === undefined ? {} : { revise: options.revise }),
       ...(spec.init && isListed ? { created: noteDown } : {}),
     });
@@ -262,4 +290,15 @@ export function jailPlanText(spec: JailSpec): string {
     preparedUserNamespace: spec.userNamespace !== undefined && !mapsItself(spec, hostFacts()),
   });
   return init === undefined ? printPlan(plan) : `${printPlan(plan)}\ninit:\n${printPlan(init)}`;
+}
+
+/** The first address of 10.88.0.0/16 that no jail has; .0.1 is the bridge's. */
+export function freeAddress(store = new JailStore()): string {
+  store.sweep();
+  const taken = new Set(store.list().map(({ spec }) => (spec.network.kind === "bridge" ? spec.network.address : undefined)));
+  for (let number = 2; number < 65534; number++) {
+    const address = `10.88.${number >> 8}.${number & 255}`;
+    if (!taken.has(address)) return address;
+  }
+  throw new VivError("EBUSY", "all addresses of 10.88.0.0/16 are taken; give one with --address");
 }

@@ -19,6 +19,7 @@ import { VivError } from "../../../core/errors.ts";
 import { type JailSpec, parseJailSpec } from "../../../engine/jail/spec.ts";
 import { syscall } from "../ffi/libc.ts";
 import { cgroupProcesses, removeCgroup } from "./cgroups.ts";
+import { type NetworkParts, removeNetwork } from "./network.ts";
 
 /** A process that cannot be mistaken for a later one with its number: with the time of its start (proc(5), field 22 of stat). */
 export interface ProcessIdentity {
@@ -38,6 +39,13 @@ const stateSchema = v.object({
   /** The jail's first process, when it is there. */
   first: v.optional(identity),
   cgroups: v.array(cgroupPath),
+  network: v.optional(
+    v.object({
+      pair: v.pipe(v.string(), v.regex(/^viv[0-9a-f]{8}$/)),
+      table: v.pipe(v.string(), v.regex(/^vivarium_[0-9a-f]{8}$/)),
+      bridge: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{1,15}$/)),
+    }),
+  ),
 });
 
 export interface JailState {
@@ -47,6 +55,7 @@ export interface JailState {
   readonly owner: ProcessIdentity;
   readonly first?: ProcessIdentity;
   readonly cgroups: readonly string[];
+  readonly network?: NetworkParts;
 }
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
@@ -145,8 +154,9 @@ export class JailStore {
   }
 
   /** Removes what a jail has left on the host, then the jail from the list. Nothing of it may run any more. */
-  remove(name: string, cgroups = this.find(name)?.cgroups ?? []): void {
-    if (!this.#clear(cgroups)) return;
+  remove(name: string, made: Pick<JailState, "cgroups" | "network"> | undefined = this.find(name)): void {
+    if (!this.#clear(made?.cgroups ?? [])) return;
+    if (made?.network !== undefined) removeNetwork(made.network);
     const folder = this.#folder(name);
     try {
       unlinkSync(join(folder, "state.json"));
@@ -165,7 +175,7 @@ export class JailStore {
       if (state === undefined) {
         this.#sweepUnfinished(name);
       } else if (!isAlive(state.owner) && !isAlive(state.first)) {
-        this.remove(name, state.cgroups);
+        this.remove(name, state);
       }
     }
   }
