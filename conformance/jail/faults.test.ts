@@ -84,8 +84,14 @@ async function nothingIsLeft(mounts: string, cgroups: readonly string[], what: s
     () => ours().length === 0,
     () => `${what}: processes ${ours().join(", ")} are left`,
   );
-  sweep();
-  assert.deepEqual(existsSync(join(state, "jails")) ? readdirSync(join(state, "jails")) : [], [], `${what}: state`);
+  // A killed process takes its time to take its namespaces apart; its control groups go after that.
+  await eventually(
+    () => {
+      sweep();
+      return !existsSync(join(state, "jails")) || readdirSync(join(state, "jails")).length === 0;
+    },
+    () => `${what}: state of ${readdirSync(join(state, "jails")).join(", ")} is left`,
+  );
   assert.deepEqual(
     cgroupsLeft().filter((path) => !cgroups.includes(path)),
     [],

@@ -218,9 +218,9 @@ export class JailStore {
   }
 }
 
-/** A group empties a moment after its last process was killed. */
+/** A group empties a moment after its last process was killed. What takes longer is left to the command after this one. */
 function removeCgroupSoon(directory: string): boolean {
-  for (let attempt = 0; attempt < 300; attempt++) {
+  for (let attempt = 0; attempt < 100; attempt++) {
     if (removeCgroup(directory)) return true;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
   }
