@@ -20,7 +20,7 @@ const capabilityGives: Readonly<Record<string, string>> = {
   CAP_SYSLOG: "the kernel's log and addresses",
   CAP_NET_ADMIN: "configuring the jail's network; with the host's network, the host's",
   CAP_NET_RAW: "forging packets on the networks that the jail has",
-  CAP_MKNOD: "making device nodes (dead outside of /dev, and there subject to the device limits)",
+  CAP_MKNOD: "making any device node in the jail's /dev: every disk of the host",
   CAP_BPF: "loading BPF programs into the kernel",
   CAP_PERFMON: "tracing the kernel and every process",
   CAP_MAC_ADMIN: "changing the host's mandatory access control",
@@ -105,7 +105,7 @@ export function exposures(spec: JailSpec): Exposure[] {
     list.push({
       subject: capability,
       gives: `${capabilityGives[capability] ?? "a privilege of root"}${isShielded ? " (only over what belongs to the jail's user namespace)" : ""}`,
-      level: isShielded || capability === "CAP_NET_RAW" || capability === "CAP_MKNOD" ? "data" : "host",
+      level: isShielded || capability === "CAP_NET_RAW" ? "data" : "host",
     });
   }
   if (spec.network.kind === "host") {

@@ -223,6 +223,18 @@ export function parseJailSpec(value: unknown): JailSpec {
   if (spec.chrootOnly && (spec.init || spec.terminal)) {
     throw new VivError("BAD_SPEC", "jail: a change of root only has no init and no terminal of its own; leave one of them out");
   }
+  if (spec.chrootOnly) {
+    const others = {
+      mounts: spec.mounts.length > 0,
+      devices: spec.devices.length > 0,
+      readOnly: spec.readOnly,
+      userNamespace: spec.userNamespace !== undefined,
+    };
+    const limited = Object.values(spec.limits).some((limit) => limit !== undefined);
+    const extra = limited ? "limits" : Object.entries(others).find(([, isGiven]) => isGiven)?.[0];
+    if (extra !== undefined)
+      throw new VivError("BAD_SPEC", `jail: ${extra} does not go with chrootOnly, which changes the root and nothing else`);
+  }
   for (const { target } of spec.mounts) {
     if (target.split("/").includes("..")) throw new VivError("BAD_SPEC", `jail: the mount target ${target} contains ..`);
     if (target.replaceAll("/", "") === "")

@@ -6,6 +6,7 @@ import { compileSeccomp } from "../seccomp/compile.ts";
 import { defaultProfile } from "../seccomp/default.ts";
 import type { IdRange, JailSpec } from "../spec.ts";
 import type { Architecture } from "../syscalls.ts";
+import { encodeUtf8 } from "../utf8.ts";
 import { writeTo } from "./files.ts";
 import { planInit } from "./init.ts";
 import { makeRootReadOnly, mountRoot, mountTree, pivot } from "./mounts.ts";
@@ -203,7 +204,7 @@ export function planJail(spec: JailSpec, host: HostFacts, options: StartOptions 
   if (spec.readOnly) makeRootReadOnly(steps, root);
   pivot(steps, root);
   steps.step("name the host");
-  steps.add("sethostname", [spec.hostname, [...spec.hostname].length]);
+  steps.add("sethostname", [spec.hostname, encodeUtf8(spec.hostname).length]);
   if (spec.network.kind === "loopback") raiseLoopback(steps);
   if (spec.network.kind === "bridge") configureInside(steps, spec.network);
   steps.step("restore the file mode mask");

@@ -29,12 +29,13 @@ function setAttributes(steps: Steps, mount: Value, attributes: readonly Constant
 function newFileSystem(
   steps: Steps,
   type: string,
-  options: Readonly<Record<string, string>>,
+  options: Readonly<Record<string, string | true>>,
   attributes: readonly ConstantName[],
 ) {
   const fs = steps.get("fs", "fsopen", [type, flags("FSOPEN_CLOEXEC")]);
   for (const [key, value] of Object.entries(options)) {
-    steps.add("fsconfig", [fs, flags("FSCONFIG_SET_STRING"), key, value, 0]);
+    if (value === true) steps.add("fsconfig", [fs, flags("FSCONFIG_SET_FLAG"), key, 0, 0]);
+    else steps.add("fsconfig", [fs, flags("FSCONFIG_SET_STRING"), key, value, 0]);
   }
   steps.add("fsconfig", [fs, flags("FSCONFIG_CMD_CREATE"), 0, 0, 0]);
   return steps.get("mount", "fsmount", [fs, flags("FSMOUNT_CLOEXEC"), flags(...attributes)]);
@@ -139,7 +140,7 @@ function mountDev(steps: Steps, root: Value, spec: JailSpec) {
   return { dev, pts };
 }
 
-function mountUserMount(steps: Steps, root: Value, mount: MountSpec): void {
+function mountUserMount(steps: Steps, root: Value, mount: MountSpec, isUser: boolean): void {
   steps.step(`mount ${mount.type} at ${mount.target}`);
   if (mount.type === "bind") {
     const tree = copyMount(steps, flags("AT_FDCWD"), mount.source, mount.recursive);
@@ -158,7 +159,9 @@ function mountUserMount(steps: Steps, root: Value, mount: MountSpec): void {
     attach(steps, fs, mountPoint(steps, root, mount.target, "inside"));
     return;
   }
-  const options: Record<string, string> = { lowerdir: mount.lower.map(escapeLayer).join(":") };
+  // In a user namespace overlayfs may not use the attributes that it uses otherwise.
+  const options: Record<string, string | true> = isUser ? { userxattr: true } : {};
+  options.lowerdir = mount.lower.map(escapeLayer).join(":");
   if (mount.upper !== undefined && mount.work !== undefined) {
     options.upperdir = mount.upper;
     options.workdir = mount.work;
@@ -226,7 +229,7 @@ export function mountTree(steps: Steps, root: Value, spec: JailSpec) {
   }
   attach(steps, sys, mountPoint(steps, root, "/sys", "none"));
   const own = { proc, sys, dev: devices.dev };
-  for (const mount of spec.mounts) mountUserMount(steps, root, mount);
+  for (const mount of spec.mounts) mountUserMount(steps, root, mount, spec.userNamespace !== undefined);
   for (const path of spec.readonlyPaths) makeReadOnly(steps, root, own, path);
   if (spec.maskedPaths.length > 0) {
     steps.step("make an empty directory for masks");

@@ -170,6 +170,8 @@ test("a specification is checked", () => {
   refuse({ mounts: [{ type: "tmpfs", target: "/a/../../b" }] }, /contains \.\./);
   refuse({ mounts: [{ type: "tmpfs", target: "//" }] }, /mount target is \//);
   refuse({ userNamespace: { uids: [{ inside: 1, outside: 1, size: 1 }], gids: [] } }, /maps no id 0/);
+  refuse({ chrootOnly: true, readOnly: true }, /readOnly does not go with chrootOnly/);
+  refuse({ chrootOnly: true, limits: { pids: 5 } }, /limits does not go with chrootOnly/);
   refuse({ nonsense: 1 }, /nonsense/);
   refuse({ hostname: "x".repeat(65) }, /longer than 64/);
 });

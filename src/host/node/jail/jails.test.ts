@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -98,6 +98,13 @@ test("a state that somebody forged is no order to remove things", () => {
   store.sweep();
   assert.equal(existsSync(victim), true);
   assert.deepEqual(readdirSync(store.directory), []);
+});
+
+test("a directory of states that others can write is not trusted", () => {
+  const open = join(folder, "open");
+  mkdirSync(open);
+  chmodSync(open, 0o777);
+  assert.throws(() => new JailStore(open).sweep(), { code: "EPERM", message: /is not trusted/ });
 });
 
 test("names are names of files and nothing more", { skip }, async () => {

@@ -104,6 +104,7 @@ export class JailStore {
       } catch (error) {
         if (codeOf(error) !== "ENOENT") throw error;
         mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+        this.#names();
         make();
       }
     } catch (error) {
@@ -199,6 +200,14 @@ export class JailStore {
   }
 
   #names(): string[] {
+    const stat = statSync(this.directory, { throwIfNoEntry: false });
+    // Below /tmp anybody could have made it, with orders for us in it.
+    if (stat !== undefined && (stat.uid !== process.geteuid!() || (stat.mode & 0o022) !== 0)) {
+      throw new VivError(
+        "EPERM",
+        `${this.directory} is not yours alone, and is not trusted; set VIV_STATE to a directory of yours`,
+      );
+    }
     try {
       return readdirSync(this.directory).filter((name) => namePattern.test(name));
     } catch {
