@@ -54,15 +54,13 @@ function ours(): string[] {
   });
 }
 
-function cgroupsLeft(): string[] {
+/** Control groups of jails that this process has made. */
+function cgroupsOf(maker: number): string[] {
   const mounts = cgroupMounts(readFileSync("/proc/self/mountinfo", "utf8"), () => []);
   return mounts.flatMap(({ mount }) => {
     const parent = join(mount, "vivarium");
-    return existsSync(parent)
-      ? readdirSync(parent, { withFileTypes: true })
-          .filter((entry) => entry.isDirectory())
-          .map(({ name }) => join(parent, name))
-      : [];
+    const names = existsSync(parent) ? readdirSync(parent) : [];
+    return names.filter((name) => name.startsWith(`jail-${maker.toString(36)}-`)).map((name) => join(parent, name));
   });
 }
 
@@ -79,7 +77,7 @@ function sweep(): void {
   new JailStore(join(state, "jails")).sweep();
 }
 
-async function nothingIsLeft(mounts: string, cgroups: readonly string[], what: string): Promise<void> {
+async function nothingIsLeft(mounts: string, maker: number, what: string): Promise<void> {
   await eventually(
     () => ours().length === 0,
     () => `${what}: processes ${ours().join(", ")} are left`,
@@ -92,11 +90,7 @@ async function nothingIsLeft(mounts: string, cgroups: readonly string[], what: s
     },
     () => `${what}: state of ${readdirSync(join(state, "jails")).join(", ")} is left`,
   );
-  assert.deepEqual(
-    cgroupsLeft().filter((path) => !cgroups.includes(path)),
-    [],
-    `${what}: control groups`,
-  );
+  assert.deepEqual(cgroupsOf(maker), [], `${what}: control groups`);
   assert.equal(readFileSync("/proc/self/mountinfo", "utf8"), mounts, `${what}: mounts`);
 }
 
@@ -120,7 +114,6 @@ function operationsOf(mode: "foreground" | "detached"): number[] {
 for (const mode of ["foreground", "detached"] as const) {
   test(`killed at each operation of a ${mode} jail's plan, the maker leaves nothing`, { skip }, async () => {
     const mounts = readFileSync("/proc/self/mountinfo", "utf8");
-    const cgroups = cgroupsLeft();
     const numbers = operationsOf(mode);
     assert.ok(numbers.length > 20);
     let reached = 0;
@@ -137,7 +130,7 @@ for (const mode of ["foreground", "detached"] as const) {
       (maker.stdio[4] as NodeJS.WritableStream).end();
       (report as unknown as { destroy(): void }).destroy();
       if (mode === "detached") await removeMade();
-      await nothingIsLeft(mounts, cgroups, `operation ${at}`);
+      await nothingIsLeft(mounts, maker.pid!, `operation ${at}`);
     }
     assert.ok(reached > numbers.length / 2, `${reached} operations were reached`);
   });
@@ -183,7 +176,6 @@ test("no more processes: one clear error, nothing left", {
   skip: skip || (!existsSync("/sys/fs/cgroup/pids") && "needs the v1 pids controller"),
 }, async () => {
   const mounts = readFileSync("/proc/self/mountinfo", "utf8");
-  const cgroups = cgroupsLeft();
   const group = `/sys/fs/cgroup/pids/viv-test-${process.pid}`;
   mkdirSync(group);
   try {
@@ -203,7 +195,7 @@ test("no more processes: one clear error, nothing left", {
     );
     assert.match(result.stdout, /clone3\(.* failed: EAGAIN/);
     rmSync(preload);
-    await nothingIsLeft(mounts, cgroups, "no more processes");
+    await nothingIsLeft(mounts, result.pid, "no more processes");
   } finally {
     rmdirSync(group);
   }
