@@ -59,6 +59,23 @@ async function bundle() {
   });
 }
 
+/** The library for browsers as one file that a page imports as it is. */
+async function bundleForBrowsers() {
+  const { build } = await import("esbuild");
+  await build({
+    entryPoints: { vivarium: join(dist, "src/browser.js") },
+    outdir: join(dist, "browser"),
+    bundle: true,
+    platform: "browser",
+    target: "es2022",
+    format: "esm",
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: "linked",
+    logLevel: "warning",
+  });
+}
+
 const started = new Date();
 for (const folder of sourceRoots) removeStale(folder);
 run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b", "tsconfig.json"]);
@@ -66,4 +83,5 @@ run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b", "tsc
 const { buildHartModule } = await import("../dist/src/isa/riscv64/core.js");
 writeFileSync(join(dist, "riscv64-hart.wasm"), buildHartModule());
 await bundle();
+await bundleForBrowsers();
 writeFileSync(join(dist, ".built"), `${started.toISOString()}\n`);
