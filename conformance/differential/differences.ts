@@ -310,12 +310,3 @@ export const avoided: readonly { what: string; right: "both" | "ours"; reason: s
     section: "Unpriv. spec, Zicntr",
   },
 ];
-
-/** Where ours does not do what the specification says, and what keeps the cases away from it. */
-export const known: readonly { what: string; reason: string; section: string }[] = [
-  {
-    what: "PMP regions of execute permission that begin or end inside a page",
-    reason: "ours asks for the permission once per page of code, at the first instruction that it runs there",
-    section: "Priv. spec, Physical Memory Protection",
-  },
-];

@@ -48,7 +48,7 @@ function protectedData(index: number, id: string): TestCase {
   return testCase({ id, mode, setup: writeCsrs(entries), body: body.finish(), x: body.x, f: body.f, seed: random.u64() });
 }
 
-/** Two pages of instructions, either of which may not be fetched. See `known` in differences.ts for regions smaller than a page. */
+/** Two pages of instructions, of which a part or all of one may not be fetched. */
 function protectedCode(index: number, id: string): TestCase {
   const random = new Random(id);
   const body = new Body(random);
@@ -63,8 +63,12 @@ function protectedCode(index: number, id: string): TestCase {
   body.repeat(count);
   const page = random.pick(codePages);
   const rights = BigInt(random.pick([0, 1, 3, 4, 5, 7]));
+  // Near the boundary that the code crosses.
+  const size = 8n << BigInt(random.pick([0, 1, 2, 3, 9]));
+  const at = page + size * BigInt(random.below(3)) + (random.oneIn(2) ? 4096n - 3n * size : 0n);
+  const part = size < 4096n ? at : page;
   const setup = writeCsrs([
-    [csr.pmpaddr0, (page >> 2n) | (4096n / 8n - 1n)],
+    [csr.pmpaddr0, (part >> 2n) | (size / 8n - 1n)],
     [csr.pmpaddr0 + 1, -1n],
     [csr.pmpcfg0, 0x18n | rights | (0x1fn << 8n)],
   ]);

@@ -4,6 +4,7 @@ import { access, type Core } from "./functions.ts";
 import { type HandlerTable, special } from "./handlers.ts";
 import { type AnyInstruction, type Field, fieldsOf, fixedBits, isCompressed, type Letter } from "./instruction.ts";
 import { fetchTlb, type Layout, pageEntry, pageIndex, recordPage } from "./layout.ts";
+import { walkFlag } from "./state.ts";
 import { forgetRecords } from "./tlb.ts";
 
 /** From memory to decoded records: fetch translation, record pages, and the decoder, which is generated from the patterns. */
@@ -166,15 +167,16 @@ export function defineDecoder(core: Core, layout: Layout, instructions: readonly
     const physical = f.i64.let(f.call(fn.translate, f.get(address), f.i32.const(access.execute), f.get(mode)));
     f.if(f.i32.load(f.i32.const(state.trap)), () => f.return(f.i32.const(0)));
     const offset = f.i32.let(f.call(fn.physical, f.get(physical)));
-    f.if(
-      f.i32.or(
-        f.i32.eqz(f.call(fn.pmpCheck, f.get(physical), f.i32.const(access.execute), f.get(mode), f.i32.const(2))),
-        f.i32.eqz(f.get(offset)),
+    const allowed = f.i32.let(f.call(fn.pmpCheck, f.get(physical), f.i32.const(access.execute), f.get(mode), f.i32.const(2)));
+    f.if(f.i32.or(f.i32.eqz(f.get(allowed)), f.i32.eqz(f.get(offset))), () => {
+      f.call(fn.raise, f.i32.const(1), f.get(address));
+      f.return(f.i32.const(0));
+    });
+    f.if(f.i32.eq(f.get(allowed), f.i32.const(2)), () =>
+      f.i32.store(
+        f.i32.const(state.walkFlags),
+        f.i32.or(f.i32.load(f.i32.const(state.walkFlags)), f.i32.const(walkFlag.notCacheable)),
       ),
-      () => {
-        f.call(fn.raise, f.i32.const(1), f.get(address));
-        f.return(f.i32.const(0));
-      },
     );
     return f.get(offset);
   });
@@ -243,10 +245,41 @@ export function defineDecoder(core: Core, layout: Layout, instructions: readonly
     return f.get(page);
   });
 
+  /**
+   * Decodes one instruction in a record page of its own, which leads on to nothing: the next one is fetched anew. For pages that
+   * PMP allows in part only. 0 with a trap pending if the instruction's second half is not allowed.
+   */
+  const decodeSingle = module.define("decodeSingle", ["i64", "i32"], ["i32"], (f, address, offset) => {
+    const page = f.i32.let(f.i32.const(layout.single));
+    const past = 2 * recordPage.recordSize;
+    f.memoryFill(f.get(page), f.i32.const(0), f.i32.const(recordPage.size + past));
+    f.i32.store(header(f, page), f.i32.and(f.get(offset), f.i32.const(-4096)), headerField(recordPage.codeOffset));
+    const at = () => f.i32.shl(f.i32.and(f.get(offset), f.i32.const(4095)), f.i32.const(3));
+    const record = f.i32.let(f.i32.add(f.get(page), at()));
+    for (const next of [1, 2]) {
+      f.i32.store16(f.get(record), f.i32.const(special.pageEnd), next * recordPage.recordSize + recordPage.handler);
+    }
+    const word = f.i32.let(f.i32.load16U(f.get(offset)));
+    f.if(f.i32.eq(f.i32.and(f.get(word), f.i32.const(3)), f.i32.const(3)), () => {
+      f.if(f.i32.eq(f.i32.and(f.get(offset), f.i32.const(4095)), f.i32.const(4094)), () => {
+        f.i32.store16(f.get(record), f.i32.const(special.crossing), recordPage.handler);
+        f.return(f.get(page));
+      });
+      const second = f.i64.let(f.i64.add(f.get(address), f.i64.const(2)));
+      f.if(f.i32.eqz(f.call(codeAddress, f.get(second))), () => f.return(f.i32.const(0)));
+      f.set(word, f.i32.load(f.get(offset)));
+    });
+    f.call(fn.decode, f.get(word), f.get(record), f.i32.const(nowhere));
+    return f.get(page);
+  });
+
   module.body(fn.fetchPage, (f, address) => {
     f.i64.store(f.i32.const(state.fetchMisses), f.i64.add(f.i64.load(f.i32.const(state.fetchMisses)), f.i64.const(1)));
     const offset = f.i32.let(f.call(codeAddress, f.get(address)));
     f.if(f.i32.eqz(f.get(offset)), () => f.return(f.i32.const(0)));
+    f.if(f.i32.and(f.i32.load(f.i32.const(state.walkFlags)), f.i32.const(walkFlag.notCacheable)), () =>
+      f.return(f.call(decodeSingle, f.get(address), f.get(offset))),
+    );
     f.set(offset, f.i32.and(f.get(offset), f.i32.const(-4096)));
     const index = f.i32.let(pageIndex(f, layout, f.get(offset)));
     const page = f.i32.let(

@@ -113,6 +113,8 @@ export interface Layout {
   /** Record page of its own for the instruction that crosses from one page to the next, and the bytes of that instruction. */
   readonly crossing: number;
   readonly crossingBytes: number;
+  /** Record page of its own for instructions in a page that PMP allows in part only: one at a time. */
+  readonly single: number;
   /** `regionEntry`s; number 0 is not used. */
   readonly regions: number;
   /** Counters of jumps (i32 each). */
@@ -141,7 +143,8 @@ const hotQueue = counters + hotness.counters * 4;
 const recordPool = hotQueue + 16 + hotness.queue * hotness.queueEntry;
 const crossingBytes = recordPool + 16;
 const crossing = align(crossingBytes + 16, 64) + recordPage.header;
-const recordPages = crossing + recordPage.stride;
+const single = crossing + recordPage.stride;
+const recordPages = single + recordPage.stride;
 
 /** Bytes that the hart keeps for itself, from the first of the memory on. Most are never touched, and cost nothing. */
 export const reservedBytes = align(recordPages + recordPageCount * recordPage.stride, 65536);
@@ -159,6 +162,7 @@ export const layout: Layout = {
   recordPool,
   crossing,
   crossingBytes,
+  single,
   regions,
   counters,
   hotQueue,
