@@ -67,10 +67,15 @@ export function copyTimes(path: string, times: BigIntStats): void {
 
 const types = { fifo: constants.S_IFIFO, character: constants.S_IFCHR, block: constants.S_IFBLK } as const;
 
-/** Makes a device node or a fifo that only we may open. */
-export function makeNode(path: string, kind: keyof typeof types, device: { major: number; minor: number }): void {
+/** Makes a device node or a fifo with its permissions: to set them afterwards would follow a link put in its place. */
+export function makeNode(path: string, kind: keyof typeof types, device: { major: number; minor: number }, mode: number): void {
   // The kernel's own encoding (new_encode_dev): 12 bits of the major between 8 and 12 of the minor.
   const number = (device.minor & 0xff) | (device.major << 8) | ((device.minor & ~0xff) << 12);
   const file = cString(path);
-  mustSyscall(`making the ${kind} node ${path}`, "mknodat", AT_FDCWD, addressOf(file), types[kind] | 0o600, number >>> 0);
+  const mask = process.umask(0);
+  try {
+    mustSyscall(`making the ${kind} node ${path}`, "mknodat", AT_FDCWD, addressOf(file), types[kind] | mode, number >>> 0);
+  } finally {
+    process.umask(mask);
+  }
 }

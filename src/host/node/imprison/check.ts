@@ -8,8 +8,9 @@ import { computeClosure, DebianPackages, isElf, Resolver } from "../../../image/
 import { hostError } from "./closure.ts";
 import { GuardedTree } from "./directory.ts";
 import { hostFiles } from "./files.ts";
+import { lockJail, recoverJournal } from "./journal.ts";
 import { type LoadedManifest, loadManifest, manifestPath } from "./manifest.ts";
-import { differences, isIntact, recover } from "./update.ts";
+import { differences, isIntact } from "./update.ts";
 import { walkJail } from "./walk.ts";
 
 export interface Finding {
@@ -58,6 +59,16 @@ export function checkJail(directory: string): Finding[] {
     throw hostError(`checking ${top}`, error);
   } finally {
     tree.close();
+  }
+}
+
+/** Ends what an interrupted change of the jail left behind. */
+function recover(tree: GuardedTree): void {
+  const release = lockJail(tree);
+  try {
+    recoverJournal(tree, loadManifest(tree)?.manifest.made);
+  } finally {
+    release();
   }
 }
 

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import {
   type BigIntStats,
-  chmodSync,
   closeSync,
   constants,
   fchmodSync,
@@ -68,9 +67,8 @@ function make(entry: Entry, at: string, progress: (bytes: number) => void): stri
     case "fifo":
     case "character":
     case "block":
-      makeNode(at, entry.kind, entry.device ?? { major: 0, minor: 0 });
+      makeNode(at, entry.kind, entry.device ?? { major: 0, minor: 0 }, entry.mode);
       if (mayChangeOwner) lchownSync(at, entry.uid, entry.gid);
-      chmodSync(at, entry.mode);
       copyAttributes(entry, at);
       return undefined;
     default:

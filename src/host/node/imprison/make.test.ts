@@ -133,6 +133,7 @@ test("keeps owners and file capabilities, and makes device nodes", { skip: !isRo
   assert.deepEqual(readAttributes(join(place.jail, "/data/capable")).get("security.capability"), capability);
   const node = statSync(join(place.jail, "/dev/null"));
   assert.ok(node.isCharacterDevice());
+  assert.equal(node.mode & 0o777, 0o666);
   assert.equal(node.rdev, statSync("/dev/null").rdev);
   assert.equal(make(place, { with: ["/data"], dev: true }).copied, 0);
 });
@@ -341,6 +342,11 @@ test("a link planted in the jail does not lead a copy outside", () => {
   failsWith("UNSAFE_PATH", /usr\/share is (a symlink|not a directory)/, () => make(place, { with: ["/usr/share/a"] }));
   assert.deepEqual(readdirSync(outside), []);
   rmSync(join(place.jail, "/usr/share"));
+  writeFileSync(join(outside, "victim"), "whole");
+  symlinkSync(join(outside, "victim"), join(place.jail, ".vivarium/imprison.json.new"));
+  make(place, { with: ["/usr/share/a"] });
+  assert.equal(readFileSync(join(outside, "victim"), "utf8"), "whole");
+  rmSync(join(outside, "victim"));
   rmSync(join(place.jail, "/.vivarium"), { recursive: true });
   symlinkSync(outside, join(place.jail, "/.vivarium"));
   failsWith("UNSAFE_PATH", /\.vivarium is a symlink/, () => make(place));

@@ -18,10 +18,11 @@ import type { Closure, Problem, Reason } from "../../../image/closure/index.ts";
 import { closureOf, hostError, rootDirectory } from "./closure.ts";
 import { makeFile, mayChangeOwner } from "./copy.ts";
 import { GuardedTree } from "./directory.ts";
+import { lockJail, recoverJournal } from "./journal.ts";
 import { type FileRecord, type JailRequest, loadManifest, type Manifest, stateDirectory, storeManifest } from "./manifest.ts";
 import { type Entry, planJail } from "./plan.ts";
 import { copyFingerprint, finishDirectory, type Meter, recordOf, refuseWithoutSpace } from "./records.ts";
-import { recover, type Update, updateTree } from "./update.ts";
+import { type Update, updateTree } from "./update.ts";
 
 export interface MakeOptions {
   readonly directory: string;
@@ -85,8 +86,9 @@ export function makeJail(options: MakeOptions, traced: Traced = { commands: [], 
   try {
     const state = examine(directory);
     const tree = state === "ours" ? new GuardedTree(directory) : undefined;
+    const release = tree && lockJail(tree);
     try {
-      if (tree !== undefined) recover(tree);
+      if (tree !== undefined) recoverJournal(tree, loadManifest(tree)?.manifest.made);
       const loaded = tree && loadManifest(tree);
       const request = joinRequests(requestOf(options, root, traced), options.replace ? undefined : loaded?.manifest.request);
       if (![...request.programs, ...request.with, ...request.packages, ...traced.paths].length) {
@@ -136,6 +138,7 @@ export function makeJail(options: MakeOptions, traced: Traced = { commands: [], 
         closure,
       };
     } finally {
+      release?.();
       tree?.close();
     }
   } catch (error) {
@@ -248,7 +251,7 @@ function createTree(
   const parent = dirname(directory);
   if (!existsSync(parent)) throw new VivError("ENOENT", `${parent} does not exist; make it first`);
   const existing = statSync(directory, { throwIfNoEntry: false });
-  const target = existing === undefined ? directory : realpathSync(directory);
+  const target = existing === undefined ? join(realpathSync(parent), basename(directory)) : realpathSync(directory);
   refuseWithoutSpace(
     parent,
     entries.filter((entry) => entry.link === undefined),

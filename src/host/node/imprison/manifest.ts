@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { constants, mkdirSync, openSync, readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
+import { constants, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -96,18 +96,26 @@ export function loadManifest(tree: GuardedTree): LoadedManifest | undefined {
     const at = result.issues[0].path?.map((item) => String(item.key)).join(".") ?? "";
     throw new VivError("BAD_MANIFEST", `${name}: ${at}: ${result.issues[0].message}; make the jail anew in another directory`);
   }
-  return { manifest: result.output, genuine: recordedDigest(tree.directory) === digest(bytes) };
+  return { manifest: result.output, genuine: recordedDigests(realpathSync(tree.directory)).includes(digest(bytes)) };
 }
 
-/** Puts the manifest in its place in one step. */
+/**
+ * Puts the manifest in its place in one step, which is the last thing done. Its digest is recorded before, beside that
+ * of the one in place: whichever is there after a crash is known.
+ * @param finalDirectory where the jail will be, links resolved
+ */
 export function storeManifest(tree: GuardedTree, manifest: Manifest, finalDirectory: string): void {
   const bytes = Buffer.from(`${JSON.stringify(manifest)}\n`);
   const temporary = tree.at(`${manifestPath}.new`);
-  writeFileSync(temporary, bytes, { mode: 0o600, flag: "w" });
-  renameSync(temporary, tree.at(manifestPath));
+  // What lies there may be a link that leads out of the jail: it goes, and "wx" follows none.
+  rmSync(temporary, { force: true });
+  writeFileSync(temporary, bytes, { mode: 0o600, flag: "wx" });
   const file = digestFile(finalDirectory);
   mkdirSync(join(file, ".."), { recursive: true, mode: 0o700 });
-  writeFileSync(file, JSON.stringify({ directory: finalDirectory, manifest: digest(bytes) }), { mode: 0o600 });
+  const manifests = [digest(bytes), ...recordedDigests(finalDirectory).slice(0, 1)];
+  writeFileSync(`${file}.new`, JSON.stringify({ directory: finalDirectory, manifests }), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+  tree.rename(`${manifestPath}.new`, manifestPath);
 }
 
 function digest(bytes: Buffer): string {
@@ -120,12 +128,13 @@ function digestFile(directory: string): string {
   return join(state, "vivarium/imprison", `${digest(Buffer.from(directory)).slice(0, 24)}.json`);
 }
 
-function recordedDigest(directory: string): string | undefined {
+/** Digests of the manifests that may be in place, the newest first. */
+function recordedDigests(directory: string): string[] {
   try {
-    const value = JSON.parse(readFileSync(digestFile(realpathSync(directory)), "utf8")) as { manifest?: unknown } | null;
-    return typeof value?.manifest === "string" ? value.manifest : undefined;
+    const value = JSON.parse(readFileSync(digestFile(directory), "utf8")) as { manifests?: unknown } | null;
+    return Array.isArray(value?.manifests) ? value.manifests.filter((item): item is string => typeof item === "string") : [];
   } catch {
     // None recorded, or unreadable: the manifest is then taken as not ours, which costs a comparison of contents.
-    return undefined;
+    return [];
   }
 }

@@ -1,20 +1,10 @@
 import { createHash } from "node:crypto";
-import { type BigIntStats, closeSync, constants, lstatSync, openSync, readlinkSync, readSync } from "node:fs";
+import { type BigIntStats, closeSync, constants, lstatSync, openSync, readlinkSync, readSync, realpathSync } from "node:fs";
 import { VivError } from "../../../core/errors.ts";
 import { makeFile, mayChangeOwner } from "./copy.ts";
 import type { GuardedTree } from "./directory.ts";
-import {
-  beginStage,
-  clearJournal,
-  lockJail,
-  oldPath,
-  recoverJournal,
-  rollBack,
-  type Step,
-  stagePath,
-  writeJournal,
-} from "./journal.ts";
-import { type FileRecord, type LoadedManifest, loadManifest, type Manifest, stateDirectory, storeManifest } from "./manifest.ts";
+import { beginStage, clearJournal, oldPath, rollBack, type Step, stagePath, writeJournal } from "./journal.ts";
+import { type FileRecord, type LoadedManifest, type Manifest, stateDirectory, storeManifest } from "./manifest.ts";
 import { type Entry, kindOf } from "./plan.ts";
 import { copyFingerprint, finishDirectory, type Meter, recordOf, refuseWithoutSpace } from "./records.ts";
 
@@ -33,29 +23,14 @@ interface UpdateOptions {
   readonly complete: (files: Record<string, FileRecord>) => Manifest;
 }
 
-/** Ends what an interrupted change of the jail left behind. */
-export function recover(tree: GuardedTree): void {
-  const release = lockJail(tree);
-  try {
-    recoverJournal(tree, loadManifest(tree)?.manifest.made);
-  } finally {
-    release();
-  }
-}
-
-/** Brings a jail to the entries given: everything is copied aside first, then put into place with a journal. */
+/** Brings a jail, locked by the caller, to the entries given: everything is copied aside first, then put into place with a journal. */
 export function updateTree(
   tree: GuardedTree,
   entries: readonly Entry[],
   loaded: LoadedManifest | undefined,
   options: UpdateOptions,
 ): Update {
-  const release = lockJail(tree);
-  try {
-    return new Updater(tree, entries, loaded, options).run();
-  } finally {
-    release();
-  }
+  return new Updater(tree, entries, loaded, options).run();
 }
 
 /** What to do with one entry. */
@@ -116,7 +91,7 @@ class Updater {
       for (const entry of entries) {
         if (this.decisions.get(entry.path) !== "keep") manifest.files[entry.path].copy = copyFingerprint(tree, entry.path);
       }
-      storeManifest(tree, manifest, tree.directory);
+      storeManifest(tree, manifest, realpathSync(tree.directory));
     } catch (error) {
       rollBack(tree, this.steps);
       clearJournal(tree);

@@ -21,6 +21,7 @@ export const compilerRules: readonly Rule[] = [
       { package: "libcrypt-dev", why: "headers that belong to the C library" },
       { package: "libnsl-dev", why: "libraries that belong to the C library" },
       { package: "libtirpc-dev", why: "headers that belong to the C library" },
+      { path: "/usr/{1}/**", why: "headers and libraries of the machine that is compiled for" },
       { path: "/usr/lib/{triplet}/*crt*.o", why: "start files" },
       { path: "/usr/lib64/*crt*.o", why: "start files" },
       { path: "/lib/{triplet}/libgcc_s.so.1", why: "linked into programs" },
