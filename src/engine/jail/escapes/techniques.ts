@@ -49,6 +49,7 @@ const withCapabilities = (...names: NonNullable<JailSpecInput["capabilities"]>):
 
 const cwd = flags("AT_FDCWD");
 const up = Array.from({ length: 32 }, () => "..").join("/");
+const PTRACE_SEIZE = 0x4206;
 const S_IFCHR = 0o020000;
 const S_IFBLK = 0o060000;
 const MS_BIND_REMOUNT = flags("MS_BIND", "MS_REMOUNT");
@@ -188,7 +189,14 @@ const files: readonly Technique[] = [
 ];
 
 const processes: readonly Technique[] = [
-  simple("tracing a host process", "ptrace(2)", chroot, "ptrace", ({ pid }) => [0x4206, pid, 0, 0]),
+  simple("tracing a host process", "ptrace(2)", chroot, "ptrace", ({ pid }) => [PTRACE_SEIZE, pid, 0, 0]),
+  {
+    name: "tracing init, which has another filter",
+    source: "ptrace(2)",
+    weakness: withCapabilities("CAP_SYS_PTRACE"),
+    init: true,
+    attack: () => new Attack("tracing init").call("ptrace", [PTRACE_SEIZE, 1, 0, 0]).plan(),
+  },
   simple("signals to a host process", "kill(2)", chroot, "kill", ({ pid }) => [pid, 0]),
   simple("handle of a host process", "pidfd_open(2)", chroot, "pidfd_open", ({ pid }) => [pid, 0]),
   simple("limits of a host process", "prlimit(2)", chroot, "prlimit64", ({ pid }) => [pid, 7, 0, { buffer: "limit", size: 16 }]),

@@ -227,7 +227,7 @@ export function planJail(spec: JailSpec, host: HostFacts, options: StartOptions 
   steps.step("start init");
   steps.add("execveat", [input("init"), "", { strings: ["init"] }, { strings: [] }, flags("AT_EMPTY_PATH")]);
   blocks.push({ name: "jail", onFail: "failed", operations: steps.operations }, ...endBlocks);
-  return { plan: { blocks }, init: planInit(spec, host.lastCapability, filter, options.gate === true) };
+  return { plan: { blocks }, init: planInit(spec, host, filter, options.gate === true) };
 }
 
 function joinStreams(steps: Steps, spec: JailSpec, terminal: Value | undefined): void {

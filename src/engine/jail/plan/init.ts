@@ -3,8 +3,10 @@
  * command ends. It runs as an executable of its own (elf.ts) and has no other code in it.
  */
 import { type Block, flags, input, type Plan, Steps, type Value } from "../operations.ts";
-import type { JailSpec } from "../spec.ts";
-import { allSignals, becomeUser, capset, execute, setLimits } from "./process.ts";
+import { compileSeccomp } from "../seccomp/compile.ts";
+import type { JailSpec, SeccompProfile } from "../spec.ts";
+import type { HostFacts } from "./index.ts";
+import { allSignals, becomeUser, capset, execute, installFilter, setLimits } from "./process.ts";
 import { controlTerminal } from "./terminal.ts";
 
 const siginfo = { buffer: "siginfo", size: 128 } as const;
@@ -14,6 +16,17 @@ const scratch = { buffer: "scratch", size: 8 } as const;
 const si_code = 8;
 const si_pid = 16;
 const si_status = 24;
+
+/** All that init does once the command runs. */
+const ownCalls: SeccompProfile = {
+  defaultAction: "SCMP_ACT_KILL_PROCESS",
+  syscalls: [
+    {
+      names: ["rt_sigtimedwait", "restart_syscall", "waitid", "wait4", "kill", "futex", "exit_group"],
+      action: "SCMP_ACT_ALLOW",
+    },
+  ],
+};
 
 /** Reports the record that failed to the descriptor `report`, then ends. */
 export function reportFailure(name: string, report: Value): Block {
@@ -27,7 +40,7 @@ export function reportFailure(name: string, report: Value): Block {
 
 export function planInit(
   spec: JailSpec,
-  lastCapability: number,
+  host: Pick<HostFacts, "architecture" | "lastCapability">,
   filter: { readonly program: Uint8Array; readonly flags: number } | undefined,
   hasGate: boolean,
 ): Plan {
@@ -39,6 +52,9 @@ export function planInit(
     steps.add("read", [input("gate"), scratch, 1], { onZero: "fail" });
   };
   const start = new Steps("init.");
+  start.step("protect init from the jail");
+  // Whoever could trace it would have a process without the jail's seccomp filter, before it has its own at the end of this block.
+  start.add("prctl", [flags("PR_SET_DUMPABLE"), 0, 0, 0, 0]);
   start.step("start the command");
   start.add("rt_sigprocmask", [flags("SIG_BLOCK"), allSignals, 0, 8]);
   if (!isEmpty) start.add("clone", [flags("SIGCHLD"), 0, 0, 0, 0], { name: "command", onZero: { block: "command" } });
@@ -48,7 +64,12 @@ export function planInit(
   start.add("prctl", [flags("PR_CAP_AMBIENT"), flags("PR_CAP_AMBIENT_CLEAR_ALL"), 0, 0, 0]);
   capset(start, { effective: CAP_KILL, permitted: CAP_KILL, inheritable: 0n });
   start.add("prctl", [flags("PR_SET_NO_NEW_PRIVS"), 1, 0, 0, 0]);
-  start.add("close_range", [0, 0xffff_ffff, 0], { onZero: { block: "wait" }, onPositive: { block: "wait" } });
+  start.add("close_range", [0, 0xffff_ffff, 0]);
+  installFilter(start, compileSeccomp(ownCalls, host.architecture).program, {
+    flags: 0,
+    onZero: { block: "wait" },
+    onPositive: { block: "wait" },
+  });
 
   /** The command's process; without one, a number that no process has. */
   const first: Value = isEmpty ? 0 : { result: "command" };
@@ -115,7 +136,7 @@ export function planInit(
   if (spec.terminal) controlTerminal(command);
   setLimits(command, spec);
   // The kernel ends the command when init ends.
-  becomeUser(command, { ...spec, dieWithParent: false }, lastCapability);
+  becomeUser(command, { ...spec, dieWithParent: false }, host.lastCapability);
   if (!isEmpty) execute(command, spec, filter);
 
   return {

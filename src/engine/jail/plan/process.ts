@@ -1,7 +1,7 @@
 /** Operations that turn the process that built the jail into the one that runs the command. */
 import { VivError } from "../../../core/errors.ts";
 import { capabilityMask } from "../capabilities.ts";
-import { flags, input, type Steps, type Value } from "../operations.ts";
+import { flags, input, type Operation, type Steps, type Value } from "../operations.ts";
 import { type JailSpec, rlimitNumber } from "../spec.ts";
 
 /** All signals, and none, as `sigset_t`. */
@@ -118,19 +118,20 @@ function mapsMany(spec: JailSpec): boolean {
   return (spec.userNamespace?.gids.length ?? 0) > 1 || (spec.userNamespace?.gids[0]?.size ?? 0) > 1;
 }
 
-/** Installs a compiled filter (`struct sock_fprog`). Only execve(2) and its failure come after. */
-export function installFilter(steps: Steps, filter: Uint8Array, more: { readonly flags: number }): void {
+/** Installs a compiled filter (`struct sock_fprog`). What comes after is subject to it. */
+export function installFilter(
+  steps: Steps,
+  filter: Uint8Array,
+  { flags: filterFlags, ...more }: { readonly flags: number } & Pick<Operation, "onZero" | "onPositive">,
+): void {
   steps.step("install the seccomp filter");
-  steps.add("seccomp", [
-    flags("SECCOMP_SET_MODE_FILTER"),
-    more.flags,
-    {
-      struct: [
-        { name: "len", bits: 16, value: filter.length / 8 },
-        { name: "filter", bits: 64, value: { bytes: filter, label: `${filter.length / 8} instructions` } },
-      ],
-    },
-  ]);
+  const program: Value = {
+    struct: [
+      { name: "len", bits: 16, value: filter.length / 8 },
+      { name: "filter", bits: 64, value: { bytes: filter, label: `${filter.length / 8} instructions` } },
+    ],
+  };
+  steps.add("seccomp", [flags("SECCOMP_SET_MODE_FILTER"), filterFlags, program], more);
 }
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -164,7 +165,7 @@ export function execute(
   steps.add("chdir", [spec.cwd]);
   steps.step("unblock signals");
   steps.add("rt_sigprocmask", [flags("SIG_SETMASK"), noSignals, 0, 8]);
-  if (filter !== undefined) installFilter(steps, filter.program, filter);
+  if (filter !== undefined) installFilter(steps, filter.program, { flags: filter.flags });
   const argv: Value = { strings: spec.command };
   const envp: Value = { strings: environment(spec) };
   const names = candidates(spec);

@@ -56,7 +56,7 @@ export function makeCgroups(plan: CgroupPlan): void {
       try {
         writeFileSync(subject, value);
       } catch (error) {
-        if (!(optionalFiles.has(basename(path)) && codeOf(error) === "ENOENT") && !isUnneeded(path, value, error)) throw error;
+        if (!(optionalFiles.has(basename(path)) && codeOf(error) === "ENOENT") && !isUnneeded(path, error)) throw error;
       }
     }
   } catch (error) {
@@ -83,7 +83,7 @@ function makeDirectory(path: string): void {
 }
 
 /** Equal limits of memory, and of memory and swap: on a kernel without swap accounting the second cannot be raised or set. */
-function isUnneeded(path: string, _value: string, error: unknown): boolean {
+function isUnneeded(path: string, error: unknown): boolean {
   return basename(path) === "memory.memsw.limit_in_bytes" && (codeOf(error) === "EACCES" || codeOf(error) === "EOPNOTSUPP");
 }
 
