@@ -6,6 +6,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, tru
 import { constants } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { startViv, viv, vivPath } from "../../src/cli/testing/viv.ts";
 import { noPty, Pty } from "../../src/host/node/testing/pty.ts";
 
@@ -43,6 +44,24 @@ test("megabytes go through unchanged, both ways", async () => {
   const digest = (data: Uint8Array) => createHash("sha256").update(data).digest("hex");
   assert.equal(stdout.length, bytes.length);
   assert.equal(digest(stdout), digest(bytes));
+});
+
+test("a reader that is slower than the guest loses nothing", async () => {
+  const disk = join(folder, "slow.img");
+  writeFileSync(disk, Buffer.alloc(4096));
+  // With a disk that is written to, the guest powers off by itself; else it is stopped when the command has ended.
+  const children = [[], ["--disk", disk]].map((options) =>
+    startViv(["run", ...options, "--", "sh", "-c", "head -c 400000 /dev/zero; echo written >&2"]),
+  );
+  const lengths = children.map(async (child) => {
+    await once(child.stderr!, "data");
+    // More than viv takes without a reader is in the guest now. This is enough for one that does not wait to be over.
+    await setTimeout(1000);
+    let length = 0;
+    for await (const bytes of child.stdout!) length += (bytes as Buffer).length;
+    return length;
+  });
+  assert.deepEqual(await Promise.all(lengths), [400_000, 400_000]);
 });
 
 test("a reader that goes away ends it, as it would a program of the host", async () => {
@@ -159,6 +178,8 @@ test("in a terminal", { skip: noPty(), timeout: 300_000 }, async (t) => {
 
   await t.test("a shell has keys, Ctrl-C, the size of the window, and ends with the guest", async () => {
     const pty = await start();
+    // No boot log.
+    await pty.expect(/^, Ctrl-\] then \? helps\.\s+BusyBox/);
     await pty.expect(prompt);
     assert.equal(await pty.isRaw(), true);
     pty.type("tty; stty size; echo $TERM\r");

@@ -102,10 +102,11 @@ export function openDisks(spec: GuestSpec, host: Host): Disk[] {
  */
 function embeddedCommandLine(spec: GuestSpec): string {
   const words = [
+    // Before `earlycon`, which shows at once what the log has.
+    spec.verbose ? "" : "quiet",
     "console=hvc0",
     "earlycon=sbi",
     "panic=-1",
-    spec.verbose ? "" : "quiet",
     `TERM=${spec.terminal.type}`,
     spec.boot.append ?? "",
   ];

@@ -125,10 +125,10 @@ class FakeVm implements Vm {
     this.window = `${columns}x${rows}`;
   }
   /** The guest prints on its console, or on a port. */
-  print(text: string, port?: string): void {
+  print(text: string, port?: string, taken = text.length): void {
     const backend =
       port === undefined ? this.setup.console.backend : this.setup.ports.find(({ name }) => name.endsWith(port))?.backend;
-    assert.equal(backend?.write(bytes(text)), text.length);
+    assert.equal(backend?.write(bytes(text)), taken);
   }
   async run(): Promise<VmExit> {
     this.runs++;
@@ -175,11 +175,34 @@ test("a command's streams and status come back, whatever its console says", asyn
   assert.match(machine.console.tail(), /Linux version/);
   const { boot, console } = vms[0].setup;
   assert.equal(console.device, "virtio-console");
-  assert.equal(boot.append, "console=hvc0 earlycon=sbi panic=-1 quiet TERM=linux");
+  assert.equal(boot.append, "quiet console=hvc0 earlycon=sbi panic=-1 TERM=linux");
   const initrd = boot.initrd?.content as Uint8Array;
   const start = Buffer.from(initrd).lastIndexOf("070701", Buffer.from(initrd).indexOf("viv/command"));
   assert.equal(readCpio(initrd.subarray(start))[0].path, "viv/command");
   assert.equal(machine.state, "ended");
+});
+
+test("a guest does not end before its output is read", async () => {
+  for (const disks of [[], [{ file: "disk" }]]) {
+    const { machine, vms } = await create({ command: ["a"], disks }, (vm) => {
+      for (let i = 0; i < 5; i++) vm.print("x".repeat(1 << 16), "stdout", i === 4 ? 0 : undefined);
+      vm.print("0\n", "exit");
+      return undefined;
+    });
+    machine.start();
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    assert.equal(vms[0].paused, true);
+    // Who pauses and goes on meanwhile does not let the guest end.
+    await machine.pause();
+    machine.resume();
+    assert.equal(vms[0].paused, true);
+    machine.stdout.take();
+    await new Promise(setImmediate);
+    assert.equal(vms[0].paused, false);
+    assert.equal(machine.state, disks.length > 0 ? "running" : "ended");
+    await machine.stop();
+  }
 });
 
 test("a machine runs one command, and is started once", async () => {

@@ -117,6 +117,8 @@ export class Machine {
   #command: readonly string[] | undefined;
   #state: State = "created";
   #vm: Vm | undefined;
+  /** The guest stands still until its output is read. */
+  #holding = false;
   #endedBy: "stopped" | "timeout" | undefined;
   #settle!: { resolve: (exit: GuestExit) => void; reject: (error: unknown) => void };
 
@@ -205,7 +207,7 @@ export class Machine {
   /** Lets a paused guest go on. */
   resume(): void {
     if (this.#state !== "paused") return;
-    this.#vm?.resume();
+    if (!this.#holding) this.#vm?.resume();
     this.#state = "running";
   }
 
@@ -271,10 +273,29 @@ export class Machine {
 
   #takeStatus(bytes: Uint8Array): number {
     // A decimal number and a line end; more is rubbish of the guest's.
+    const isFirst = !this.#statusBytes.includes(0x0a);
     for (const byte of bytes) if (this.#statusBytes.length < 8) this.#statusBytes.push(byte);
-    // All output has come before the status: with nothing to keep, there is no need to wait for the power-off.
-    if (this.#statusBytes.includes(0x0a) && this.#parts.disks.every((disk) => disk.readOnly)) this.#vm?.stop();
+    if (isFirst && this.#statusBytes.includes(0x0a) && this.#vm !== undefined) this.#endCommand(this.#vm);
     return bytes.length;
+  }
+
+  /** The command has ended, and the guest has sent all of its output. */
+  #endCommand(vm: Vm): void {
+    // With nothing to keep, there is no need to wait for the power-off.
+    const end = () => this.#parts.disks.every((disk) => disk.readOnly) && vm.stop();
+    const unsettled = [this.stdout, this.stderr].map((output) => output.settle()).filter((promise) => promise !== undefined);
+    if (unsettled.length === 0) {
+      end();
+      return;
+    }
+    // What is sent and not yet read is in the guest's memory: it must not power off before that is read.
+    this.#holding = true;
+    void vm.pause();
+    void Promise.all(unsettled).then(() => {
+      this.#holding = false;
+      if (this.#state !== "paused") vm.resume();
+      end();
+    });
   }
 
   #status(): number | undefined {

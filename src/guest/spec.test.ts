@@ -33,7 +33,7 @@ test("each mistake is refused by the name of its field", () => {
     [{ command: [] }, /^command must name a program/],
     [{ command: ["a\0"] }, /NUL/],
     [{ command: ["a"], env: { "a=b": "c" } }, /is not a name of a variable/],
-    [{ command: ["a"], cwd: "here" }, /^cwd must be an absolute path/],
+    [{ command: ["a"], cwd: "here" }, /^cwd must be an absolute path, not "here"$/],
     [{ command: ["a"], boot: { kernel: "Image" } }, /embedded guest only/],
     [{ boot: { initrd: "i" } }, /an initrd needs a kernel/],
     [{ env: { A: "1" } }, /need a command/],

@@ -61,7 +61,12 @@ const specSchema = v.strictObject({
   /** Environment variables of the command, added to the guest's own. */
   env: v.optional(v.record(v.pipe(v.string(), v.regex(/^[^=\0]+$/, "is not a name of a variable")), word), {}),
   /** The command's directory, in the guest. */
-  cwd: v.optional(v.pipe(word, v.startsWith("/", "must be an absolute path"))),
+  cwd: v.optional(
+    v.pipe(
+      word,
+      v.check((name) => name.startsWith("/"), "must be an absolute path"),
+    ),
+  ),
   /** The command runs on the console, as in a terminal, instead of on `stdin`, `stdout` and `stderr`. */
   tty: v.optional(v.boolean(), false),
   /** The terminal that the console is shown on. */

@@ -50,6 +50,27 @@ test("a guest waits for a slow reader, and goes on when it has read", async () =
   assert.equal(output.write(new Uint8Array(10)), 10);
 });
 
+test("what the device still has at the end is read, too", async () => {
+  const output = new GuestOutput();
+  const port = { ...device(0), resume: () => void output.write(new Uint8Array(5)) };
+  output.attach(port);
+  assert.equal(output.settle(), undefined);
+  output.write(new Uint8Array(256 * 1024 - 5 - 2));
+  let settled = false;
+  void output.settle()?.then(() => {
+    settled = true;
+  });
+  await setImmediate();
+  assert.equal(settled, false);
+  output.take();
+  await setImmediate();
+  assert.equal(settled, true);
+  output.write(new Uint8Array(256 * 1024));
+  const rest = output.settle();
+  output.end();
+  await rest;
+});
+
 test("of a log that nobody reads the end is kept, and nobody waits", () => {
   const output = new GuestOutput({ lossy: true });
   for (let i = 0; i < 1000; i++) assert.equal(output.write(new Uint8Array(1000).fill(i)), 1000);

@@ -24,6 +24,7 @@ export class GuestOutput implements AsyncIterable<Uint8Array>, CharacterBackend 
   #reading: boolean;
   readonly #lossy: boolean;
   #wake: (() => void) | undefined;
+  #settled: (() => void) | undefined;
   #port: CharacterPort | undefined;
 
   constructor(options: GuestOutputOptions = {}) {
@@ -55,6 +56,19 @@ export class GuestOutput implements AsyncIterable<Uint8Array>, CharacterBackend 
   end(): void {
     this.#ended = true;
     this.#wake?.();
+    this.#settled?.();
+  }
+
+  /**
+   * @internal Takes what the guest has put into its device's buffers, as far as there is room; the rest follows as it is read.
+   * @returns `undefined` if nothing is left, else a promise that is done when nothing is
+   */
+  settle(): Promise<void> | undefined {
+    this.#port?.resume();
+    if (!this.#stalled || this.#ended) return undefined;
+    return new Promise((resolve) => {
+      this.#settled = resolve;
+    });
   }
 
   /** Takes what is there, without waiting; `undefined` if that is nothing. */
@@ -67,6 +81,7 @@ export class GuestOutput implements AsyncIterable<Uint8Array>, CharacterBackend 
     if (this.#stalled) {
       this.#stalled = false;
       this.#port?.resume();
+      if (!this.#stalled) this.#settled?.();
     }
     return chunks.length === 1 ? chunks[0] : concatenate(chunks, length);
   }
