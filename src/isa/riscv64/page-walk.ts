@@ -73,7 +73,7 @@ export function definePageWalk({ module, functions: fn }: Core, layout: Layout):
   module.body(fn.translate, (f, address, kind, privilege) => {
     const satp = f.i64.let(load64(f, state.satp));
     const levels = f.i32.local();
-    f.i32.store(f.i32.const(state.walkFlags), f.i32.const(0));
+    f.i32.store(f.i32.const(state.walkFlags), f.i32.const(walkFlag.writable));
     f.if(f.i32.or(f.i32.eq(f.get(privilege), f.i32.const(mode.M)), f.i64.eqz(f.i64.shrU(f.get(satp), f.i64.const(60)))), () =>
       f.return(f.get(address)),
     );
@@ -199,7 +199,11 @@ export function definePageWalk({ module, functions: fn }: Core, layout: Layout):
         f.i32.store(
           f.i32.const(state.walkFlags),
           f.i32.or(
-            f.i32.select(f.i32.const(walkFlag.superpage), f.i32.const(0), f.i64.gtU(f.get(pageMask), f.i64.const(0xfff))),
+            f.i32.select(
+              f.i32.const(walkFlag.writable),
+              f.i32.const(0),
+              f.i64.eq(f.i64.and(f.get(entry), f.i64.const(pte.W | pte.D)), f.i64.const(pte.W | pte.D)),
+            ),
             f.i32.select(f.i32.const(walkFlag.notGlobal), f.i32.const(0), lacks(f, entry, pte.G)),
           ),
         );

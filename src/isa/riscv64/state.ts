@@ -107,7 +107,12 @@ export type StateField = keyof typeof stateFields;
 export type State = Readonly<Record<StateField, number>> & { readonly end: number };
 
 /** Bits of `walkFlags`. */
-export const walkFlag = { superpage: 1, notGlobal: 2, notCacheable: 4 } as const;
+export const walkFlag = {
+  /** Stores need no more than loads did: W and D are set. */
+  writable: 1,
+  notGlobal: 2,
+  notCacheable: 4,
+} as const;
 
 /** Addresses of the fields of a hart whose state begins at `base` (a multiple of 8). Record operands are 16 bits: `end` must be below 65536. */
 export function layOutState(base: number): State {

@@ -34,33 +34,50 @@ export function defineTlb({ module, functions: fn }: Core, layout: Layout): void
       f.i64.const(12),
     );
 
-  /** Enters a translation in the TLB. `offset` is where the address `address` is in memory. */
+  /** Distance of an offset in memory from RAM's first byte. */
+  const ramDistance = (f: FunctionBuilder, offset: Local<"i32">) =>
+    f.i64.extendI32U(f.i32.sub(f.get(offset), f.i32.const(layout.ramOffset)));
+
+  // `offset` is where the address is in memory.
   module.body(fn.refill, (f, address, offset, kind) => {
     const flags = f.i32.let(load32(f, state.walkFlags));
     f.if(f.i32.and(f.get(flags), f.i32.const(walkFlag.notCacheable)), () => f.return());
     const slot = f.i32.let(tlbSlot(f, address, load32(f, state.dataTlb)));
     const page = f.i64.let(f.i64.and(f.get(address), f.i64.const(-4096)));
     f.i32.store(f.get(slot), f.i32.sub(f.get(offset), f.i32.wrapI64(f.get(address))), dataTlb.addend);
+    const entry = f.i32.let(pageEntryOf(f, pageIndex(f, layout, f.get(offset))));
+    // A load prepares for stores too where nothing stands against them: W and D, PMP, ROM, code.
+    const writes = f.i32.let(f.get(kind));
+    const records = f.i32.let(f.i32.load(f.get(entry), pageEntry.recordPage));
     f.if(
-      f.get(kind),
-      () => {
+      f.i32.and(
+        f.i32.and(f.i32.and(f.get(flags), f.i32.const(walkFlag.writable)), load32(f, state.pmpOpen)),
+        f.i32.and(f.i32.eqz(f.get(records)), f.i64.ltU(ramDistance(f, offset), load64(f, state.ramSize))),
+      ),
+      () => f.set(writes, f.i32.const(1)),
+    );
+    f.if(
+      f.i32.eqz(f.get(kind)),
+      () => f.i64.store(f.get(slot), f.get(page), dataTlb.readTag),
+      () =>
         f.if(f.i64.ne(f.i64.load(f.get(slot), dataTlb.readTag), f.get(page)), () =>
           f.i64.store(f.get(slot), invalidTag(f, slot), dataTlb.readTag),
-        );
+        ),
+    );
+    f.if(
+      f.get(writes),
+      () => {
         f.i64.store(f.get(slot), f.get(page), dataTlb.writeTag);
         // Note the slot with the page, so that decoding code from it can take the permission back.
-        const entry = f.i32.let(pageEntryOf(f, pageIndex(f, layout, f.get(offset))));
         const known = f.i32.let(f.i32.load(f.get(entry), pageEntry.writeSlot));
         f.if(f.i32.ne(f.get(known), f.get(slot)), () =>
           f.i32.store(f.get(entry), f.i32.select(f.get(slot), f.i32.const(-1), f.i32.eqz(f.get(known))), pageEntry.writeSlot),
         );
       },
-      () => {
+      () =>
         f.if(f.i64.ne(f.i64.load(f.get(slot), dataTlb.writeTag), f.get(page)), () =>
           f.i64.store(f.get(slot), invalidTag(f, slot), dataTlb.writeTag),
-        );
-        f.i64.store(f.get(slot), f.get(page), dataTlb.readTag);
-      },
+        ),
     );
     // The bank of S with SUM clear survives a change of satp as long as all it holds is global.
     f.if(
