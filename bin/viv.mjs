@@ -2,6 +2,15 @@
 import module from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { isatty } from "node:tty";
+
+const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor));
+// Node aborts when it exits and cannot put a terminal back because that is gone: the hang-up is what ends us then.
+process.on("exit", () => {
+  if (terminals.every((descriptor) => isatty(descriptor))) return;
+  process.removeAllListeners("SIGHUP");
+  process.kill(process.pid, "SIGHUP");
+});
 
 // Since Node 22: what was compiled once is kept, in a place of this user's own.
 module.enableCompileCache?.(join(process.env.VIV_CACHE ?? join(homedir(), ".cache/vivarium"), "compile"));

@@ -220,6 +220,13 @@ test("in a terminal", { skip: noPty(), timeout: 300_000 }, async (t) => {
     assert.deepEqual(await pty.ended(), { status: 5, restored: true });
   });
 
+  await t.test("it ends when its window is closed", async () => {
+    const pty = await start();
+    await pty.expect(prompt);
+    pty.hangUp();
+    assert.equal((await pty.ended()).status, -SIGHUP);
+  });
+
   await t.test("signals stop the guest and put the terminal back", async () => {
     for (const [signal, status] of [
       [SIGTERM, 143],

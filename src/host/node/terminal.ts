@@ -86,7 +86,11 @@ export class Terminal {
 
   readonly #continue = (): void => {
     this.#setRaw(false);
-    this.#setRaw(true);
+    try {
+      this.#setRaw(true);
+    } catch {
+      // A terminal that goes away continues us, too; what reads it sees that it is gone.
+    }
   };
 
   #setRaw(raw: boolean): void {

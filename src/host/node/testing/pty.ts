@@ -19,7 +19,7 @@ if pid == 0:
 def raw():
     flags = termios.tcgetattr(slave)
     return not (flags[3] & (termios.ICANON | termios.ECHO | termios.ISIG) or flags[1] & termios.OPOST)
-sources, status, control = [0, master, 3], None, b""
+sources, status, control, gone = [0, master, 3], None, b"", False
 while True:
     ready = select.select(sources, [], [], 0.05)[0]
     if master in ready: os.write(1, os.read(master, 65536))
@@ -36,13 +36,17 @@ while True:
             words = line.decode().split()
             if words[0] == "resize": resize(int(words[1]), int(words[2]))
             elif words[0] == "kill": os.kill(pid, int(words[1]))
+            elif words[0] == "hangup":
+                gone = True
+                os.close(master)
+                sources.remove(master)
             elif words[0] == "cook": termios.tcsetattr(slave, termios.TCSANOW, before)
             elif words[0] == "raw": os.write(4, (json.dumps(raw()) + "\\n").encode())
     if status is None:
         done, code = os.waitpid(pid, os.WNOHANG)
         if done: status = os.waitstatus_to_exitcode(code)
     elif master not in ready: break
-os.write(4, (json.dumps({"status": status, "restored": termios.tcgetattr(slave) == before}) + "\\n").encode())
+os.write(4, (json.dumps({"status": status, "restored": gone or termios.tcgetattr(slave) == before}) + "\\n").encode())
 `;
 
 /** Why there is no pseudo-terminal to be had; `false` if there is one. */
@@ -91,6 +95,11 @@ export class Pty {
 
   kill(signal: number): void {
     this.#control(`kill ${signal}`);
+  }
+
+  /** The terminal goes away, as when its window is closed. */
+  hangUp(): void {
+    this.#control("hangup");
   }
 
   /** Sets the terminal as it was at first, as a shell does that stops a program. */
