@@ -36,15 +36,20 @@ exec "$@"`;
  * @throws VivError `EPERM` for another user than root
  */
 export function jailedCommand(directory: string, command: readonly string[], tracer: readonly string[]): Invocation {
+  requireRoot(directory);
+  const enter = [...tracer, "chroot", directory, ...command];
+  return {
+    file: "unshare",
+    args: ["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "sh", "-c", setUp, "sh", directory, ...enter],
+  };
+}
+
+/** @throws VivError `EPERM` for another user than root */
+export function requireRoot(directory: string): void {
   if (process.getuid?.() !== 0) {
     throw new VivError(
       "EPERM",
       `running a command in ${directory} changes the root directory, which only root may; run it as root`,
     );
   }
-  const enter = [...tracer, "chroot", directory, ...command];
-  return {
-    file: "unshare",
-    args: ["--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "sh", "-c", setUp, "sh", directory, ...enter],
-  };
 }

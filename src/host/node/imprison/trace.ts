@@ -6,7 +6,7 @@ import { VivError } from "../../../core/errors.ts";
 import type { Reason } from "../../../image/closure/index.ts";
 import { type FileUse, missedFiles, parseTrace, readFiles } from "../../../image/closure/strace.ts";
 import { rootDirectory } from "./closure.ts";
-import { type Invocation, jailedCommand } from "./jailed.ts";
+import { type Invocation, jailedCommand, requireRoot } from "./jailed.ts";
 import { type MakeOptions, type MakeResult, makeJail } from "./make.ts";
 
 export interface TracedRun {
@@ -73,6 +73,7 @@ export function makeTracedJail(options: MakeOptions, commands: readonly string[]
   const root = rootDirectory(options.root);
   if (root !== "/")
     throw new VivError("BAD_SPEC", "--trace runs a command here, so that --root has no meaning for it; leave one out");
+  requireRoot(options.directory);
   const words = commands.map(commandWords);
   const paths = new Map<string, Reason>();
   const add = (path: string, why: string): boolean => {
