@@ -1,5 +1,5 @@
 // Compiles the project: type-check and emit in one pass, stale outputs removed.
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, run } from "./setup.mjs";
 
@@ -59,11 +59,26 @@ async function bundle() {
   });
 }
 
-/** The library for browsers as one file that a page imports as it is. */
+/** The worker has the library from the page's server, as others have. */
+const libraryBeside = {
+  name: "library beside",
+  setup(build) {
+    build.onResolve({ filter: /\/browser\.js$/ }, ({ kind }) =>
+      kind === "entry-point" ? undefined : { path: "./vivarium.js", external: true },
+    );
+  },
+};
+
+/** The library for browsers as one file that a page imports as it is, and the page of `viv web`. */
 async function bundleForBrowsers() {
   const { build } = await import("esbuild");
   await build({
-    entryPoints: { vivarium: join(dist, "src/browser.js") },
+    entryPoints: {
+      vivarium: join(dist, "src/browser.js"),
+      page: join(dist, "src/web/tab/page.js"),
+      worker: join(dist, "src/web/tab/worker.js"),
+      style: join(root, "src/web/tab/style.css"),
+    },
     outdir: join(dist, "browser"),
     bundle: true,
     platform: "browser",
@@ -71,9 +86,11 @@ async function bundleForBrowsers() {
     format: "esm",
     minifySyntax: true,
     minifyWhitespace: true,
+    plugins: [libraryBeside],
     legalComments: "linked",
     logLevel: "warning",
   });
+  copyFileSync(join(root, "src/web/tab/index.html"), join(dist, "browser/index.html"));
 }
 
 const started = new Date();

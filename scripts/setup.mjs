@@ -18,7 +18,7 @@ export function run(command, args, options = {}) {
 
 function newest(path) {
   const stat = statSync(path);
-  if (!stat.isDirectory()) return /\.(ts|json)$/.test(path) ? stat.mtimeMs : 0;
+  if (!stat.isDirectory()) return /\.(ts|json|html|css)$/.test(path) ? stat.mtimeMs : 0;
   return readdirSync(path).reduce((time, name) => Math.max(time, newest(join(path, name))), stat.mtimeMs);
 }
 

@@ -118,6 +118,8 @@ export { checkJail, type Finding } from "./host/node/imprison/check.ts";
 export { type ExportFormat, type ExportOptions, exportJail } from "./host/node/imprison/export.ts";
 export { makeTracedJail, type TracedResult } from "./host/node/imprison/trace.ts";
 export { directoryTree } from "./host/node/imprison/tree.ts";
+export type { PageServer } from "./host/node/web/server.ts";
+export { serveTab } from "./host/node/web/tab.ts";
 
 /**
  * Which engine runs a directory that is a whole system's root, and why.

@@ -8,6 +8,7 @@ import { runProgram } from "./program.ts";
 import { addRunCommand } from "./run.ts";
 import { addSelftestCommand } from "./selftest.ts";
 import { addTreeCommand } from "./tree.ts";
+import { addWebCommand } from "./web.ts";
 
 /** Runs `viv` with the arguments given (without those of Node) and returns its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -23,6 +24,7 @@ export async function main(args: readonly string[]): Promise<number> {
     addJailCommands(jail, done);
     addImprisonCommands(jail, done);
     addTreeCommand(program, done);
+    addWebCommand(program, done);
     addLockstepCommand(program, command, done);
     addHostCommand(program, done);
     addSelftestCommand(program, done);

@@ -5,7 +5,7 @@ import { setFlagsFromString } from "node:v8";
 import { VivError } from "../../core/errors.ts";
 
 /** The folder that this package is installed in: the nearest above this file with a package.json. */
-function packageFolder(): string {
+export function packageFolder(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, "package.json")) && folder !== dirname(folder)) folder = dirname(folder);
   return folder;
