@@ -49,7 +49,7 @@ say "packing the initramfs"
 manual=$work/packages/usr/share/man/man1/busybox.1.gz
 # The manual's list of applets: lines of "\&        a, b, c" between two requests.
 applets=$(zcat "$manual" | sed -n '/applets include:/,/^\.Ve/s/^\(\\&\)\? \{4,\}//p' | tr -d ' \n\\' | tr ',' '\n' | sort)
-for applet in sh mount setsid ifconfig poweroff udhcpc; do
+for applet in sh mount cp dd setsid stty poweroff udhcpc; do
   grep -qx "$applet" <<<"$applets" || die "no applet $applet in the list of $manual"
 done
 # Applets for hardware and services that this machine does not have get no link: each costs 13,800 instructions at boot.
