@@ -118,6 +118,12 @@ test("the page of viv web: start, type, pause, reset, statistics, a kernel of on
     await expectShown(page, /~ #$/);
     await page.keyboard.type("uname -m; tty\n");
     await expectShown(page, /^riscv64$/);
+    // As on a phone, which has no such keys: the last command again, with another letter typed as Ctrl's.
+    await page.getByRole("button", { name: "↑" }).click();
+    await page.getByRole("button", { name: "Ctrl" }).click();
+    await page.keyboard.type("a");
+    await page.keyboard.type("echo again; \n");
+    await expectShown(page, /^again\nriscv64\n\/dev\/hvc0$/);
 
     await page.keyboard.press("Control+]");
     await page.keyboard.press("Enter");
@@ -139,14 +145,16 @@ test("the page of viv web: start, type, pause, reset, statistics, a kernel of on
     await expectShown(page, /BusyBox[\s\S]*~ #$/);
     assert.doesNotMatch((await page.evaluate("shownText()")) as string, /^42$/m);
 
+    await page.setViewportSize({ width: 1280, height: 1000 });
     await page.getByText("Load a kernel").click();
     await page.getByLabel("Kernel").setInputFiles(join(root, "guests/linux-riscv64/Image.gz"));
     await page.getByLabel("Initial RAM").setInputFiles(join(root, "guests/linux-riscv64/initramfs.cpio.gz"));
-    await page.getByLabel("Command line").fill("console=ttyS0 quiet");
+    await page.getByLabel("Command line").fill("console=ttyS0 earlycon=sbi quiet");
     await page.getByRole("button", { name: "Start with these" }).click();
-    await expectShown(page, /~ #$/);
+    // Early messages have no carriage returns.
+    await expectShown(page, /^SBI TIME extension detected$[\s\S]*~ #$/);
     await page.keyboard.type("cat /proc/cmdline\n");
-    await expectShown(page, /^console=ttyS0 quiet$/);
+    await expectShown(page, /^console=ttyS0 earlycon=sbi quiet$/);
 
     await page.getByLabel("Kernel").setInputFiles(join(folder, "short.gz"));
     await page.getByRole("button", { name: "Start with these" }).click();

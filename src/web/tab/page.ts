@@ -47,6 +47,7 @@ function powerOff(): void {
 async function start(): Promise<void> {
   powerOff();
   terminal.reset();
+  terminal.options.convertEol = true;
   const files: Record<string, Uint8Array> = {};
   const boot: NonNullable<GuestSpecInput["boot"]> = {};
   for (const role of ["kernel", "initrd"] as const) {
@@ -87,7 +88,7 @@ function hear(message: FromWorker): void {
   if (message.kind === "running") say("Running");
   else if (message.kind === "output") {
     const from = worker;
-    terminal.write(message.bytes, () => from?.postMessage({ kind: "shown" } satisfies ToWorker));
+    show(message.bytes, () => from?.postMessage({ kind: "shown" } satisfies ToWorker));
   } else if (message.kind === "stats") {
     if (message.stats !== undefined) showStatistics(describe(message.stats));
   } else {
@@ -95,6 +96,22 @@ function hear(message: FromWorker): void {
     if (message.kind === "failed") say(`Failed: ${message.message}`);
     else say(message.how.kind === "status" ? `Ended with status ${message.how.status}` : `Ended: ${message.how.kind}`);
   }
+}
+
+/**
+ * Early kernel messages end their lines with a line feed alone, for which the terminal has to return its carriage itself. Once there
+ * is a first carriage return, the guest has a terminal driver, and a line feed alone is what an editor means one line down by.
+ */
+function show(bytes: Uint8Array, done: () => void): void {
+  const at = terminal.options.convertEol ? bytes.indexOf(0x0d) : -1;
+  if (at < 0) {
+    terminal.write(bytes, done);
+    return;
+  }
+  terminal.write(bytes.subarray(0, at), () => {
+    terminal.options.convertEol = false;
+    terminal.write(bytes.subarray(at), done);
+  });
 }
 
 function showStatistics(groups: ReturnType<typeof describe>): void {
@@ -160,13 +177,15 @@ controlKey.onclick = () => {
   setControlled(!isControlled());
   terminal.focus();
 };
-const keys: Record<string, string> = { Esc: "\x1b", Tab: "\t", "↑": "\x1b[A", "↓": "\x1b[B", "←": "\x1b[D", "→": "\x1b[C" };
+const keys: Record<string, string> = { Esc: "\x1b", Tab: "\t", "↑": "A", "↓": "B", "←": "D", "→": "C" };
 for (const [name, sequence] of Object.entries(keys)) {
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = name;
   button.onclick = () => {
-    type(sequence);
+    // Editors ask for other sequences of the arrows than shells (DECCKM).
+    const arrow = terminal.modes.applicationCursorKeysMode ? "\x1bO" : "\x1b[";
+    type(/[A-D]/.test(sequence) ? arrow + sequence : sequence);
     terminal.focus();
   };
   element("keys").append(button);
