@@ -126,7 +126,7 @@ for (const mode of ["foreground", "detached"] as const) {
       const maker = start(mode, at);
       const report = maker.stdio[3] as NodeJS.ReadableStream;
       // What a branch skips is not reached: the jail is then made, and its maker killed as well.
-      await Promise.race([once(report, "data"), once(maker.stdout!, "data")]).then(([first]) => {
+      await Promise.race([once(report, "data"), once(maker.stdout!, "data"), once(maker, "exit")]).then(([first]) => {
         if (String(first) === "x") reached++;
       });
       maker.kill("SIGKILL");

@@ -2,6 +2,7 @@
  * A process that makes a jail and is killed while it does. Arguments: `foreground` or `detached`, the number of the operation at which it
  * reports on descriptor 3 and waits on descriptor 4, the root, and what else the specification has, as JSON. Prints `made` if it gets so far.
  */
+import { writeSync } from "node:fs";
 import type { Operation, Plan } from "../../../src/engine/jail/operations.ts";
 import { createJail, specFor } from "../../../src/host/node/jail/jails.ts";
 
@@ -42,7 +43,7 @@ try {
     detached: mode === "detached",
     ...(Number(at) < 0 ? {} : { revise: (plan) => stopAt(plan, Number(at)) }),
   });
-  console.log("made");
+  writeSync(1, "made\n");
   if (mode === "detached") process.exit(0);
   await jail.exited;
 } catch (error) {

@@ -216,7 +216,7 @@ export interface ProcessInfo {
   readonly pid: number;
   /** As the jail numbers it. */
   readonly inside: number;
-  /** The user as the jail has it. */
+  /** Number of the user on the host. */
   readonly user: string;
   readonly command: string;
 }
