@@ -56,6 +56,8 @@ export function readWholeFile(name: string, limit: number): Uint8Array<ArrayBuff
   try {
     const stat = fstatSync(descriptor);
     if (stat.isDirectory()) throw new VivError("EISDIR", `cannot read ${name}: it is a directory`);
+    // Their size says nothing, and some never end.
+    if (stat.isCharacterDevice()) throw new VivError("EINVAL", `cannot read ${name}: it is a device, not a file`);
     if (stat.size > limit)
       throw new VivError("EFBIG", `cannot read ${name}: it has ${stat.size} bytes, more than the ${limit} that fit`);
     const bytes = readFileSync(descriptor);

@@ -1,3 +1,5 @@
+import { fstatSync } from "node:fs";
+import { VivError } from "../../core/errors.ts";
 import { drained } from "./terminal.ts";
 
 /** Where a process's input goes. */
@@ -9,8 +11,10 @@ export interface InputPeer {
 /**
  * Gives this process's standard input to a guest as fast as it takes it, its end included.
  * @returns a function that stops
+ * @throws VivError `EISDIR` if it is a directory, which Node would take for an empty file
  */
 export function pipeStandardInput(peer: InputPeer): () => void {
+  if (fstatSync(0).isDirectory()) throw new VivError("EISDIR", "cannot read standard input: it is a directory");
   const { stdin } = process;
   let isStopped = false;
   const take = (bytes: Uint8Array) => {
