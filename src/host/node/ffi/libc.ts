@@ -39,8 +39,18 @@ function libc() {
   return loaded;
 }
 
+/**
+ * What was pointed to last. A number keeps nothing alive: without this, bytes whose last use was to take their address could be
+ * collected before the call that reads them.
+ */
+const pointedTo: Uint8Array[] = [];
+/** Many more than one call takes. */
+const mostPointedTo = 64;
+let pointed = 0;
+
 /** A pointer to bytes of ours, for the duration of one call. */
 export function addressOf(bytes: Uint8Array): bigint {
+  pointedTo[pointed++ % mostPointedTo] = bytes;
   return BigInt(libc().koffi.address(bytes));
 }
 
