@@ -1,20 +1,7 @@
-import { run } from "node:test";
-import { spec } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
-
-/** A guest that hangs is ended after this many milliseconds. */
-const timeout = 600_000;
+import { runTests } from "../run-tests.ts";
 
 /** Runs the boot tests of this folder; they take minutes and fetch from Debian. */
-export async function main(): Promise<{ passed: number; failed: number; skipped: number }> {
-  const result = { passed: 0, failed: 0, skipped: 0 };
-  const events = run({ files: [fileURLToPath(new URL("debian.test.js", import.meta.url))], concurrency: false, timeout });
-  events.on("test:pass", ({ skip }) => {
-    if (skip === undefined) result.passed++;
-    else result.skipped++;
-  });
-  events.on("test:fail", () => result.failed++);
-  const report = events.compose(spec);
-  for await (const text of report) process.stderr.write(text);
-  return result;
+export function main(): ReturnType<typeof runTests> {
+  return runTests(fileURLToPath(new URL("debian.test.js", import.meta.url)), 600_000);
 }
